@@ -1,0 +1,32 @@
+# testpool is plain PGXS: make, make install and make installcheck take PG_CONFIG=…
+# `make demo` and `make test` do everything on a fresh Debian or Ubuntu; the rest is below.
+
+EXTENSION = testpool
+EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" testpool.control)
+MODULE_big = testpool
+OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/*.cpp src/*/*.cpp)))
+DATA = $(wildcard sql/testpool--*.sql)
+
+# The tests run in the home database of a server that has testpool preloaded.
+REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test --use-existing --dbname=$(or $(PGDATABASE),postgres)
+ISOLATION = $(sort $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test/isolation --outputdir=test/isolation --use-existing \
+	--dbname=$(or $(PGDATABASE),postgres)
+
+PG_CONFIG ?= pg_config
+PG_CPPFLAGS = -Isrc -DTESTPOOL_VERSION='"$(EXTVERSION)"'
+PG_CXXFLAGS = -std=gnu++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -MMD -MP \
+	-Wall -Wextra -Wno-register -Wno-unused-parameter -Wno-missing-field-initializers $(WERROR)
+override with_llvm = no
+EXTRA_CLEAN = $(OBJS:.o=.d) build results test/isolation/output_iso test/isolation/results
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+-include $(OBJS:.o=.d)
+
+.PHONY: demo test lint bench dist
+demo: ; examples/demo/run
+test: ; test/run
+lint: ; test/lint
+bench: ; bench/run

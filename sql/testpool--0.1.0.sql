@@ -1,0 +1,312 @@
+\echo Use "CREATE EXTENSION testpool" to load this file. \quit
+
+-- Refuses every database but the home database, before anything is created in it.
+CREATE FUNCTION testpool.created() RETURNS void
+    LANGUAGE c AS 'MODULE_PATHNAME', 'testpool_created';
+COMMENT ON FUNCTION testpool.created() IS
+'Internal: called by the extension''s script only. Raises 55000 outside the home database.';
+REVOKE ALL ON FUNCTION testpool.created() FROM PUBLIC;
+SELECT testpool.created();
+
+-- State -------------------------------------------------------------------------------------
+-- Only the steward writes these tables. No index covers a column that changes, so that every
+-- update is a heap-only one, and half of each page is kept free for them: no growth.
+
+CREATE TABLE testpool.template (
+    id            integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    hash          text CHECK (octet_length(hash) BETWEEN 1 AND 1024),
+    name          text CHECK (octet_length(name) BETWEEN 1 AND 63),
+    state         text NOT NULL CHECK (state IN ('building', 'finalized', 'discarded')),
+    oid           oid,
+    database      name,
+    exists        boolean NOT NULL DEFAULT false,
+    sealing       boolean NOT NULL DEFAULT false,
+    owner         oid NOT NULL,
+    base          integer,
+    pid           integer,
+    session_start timestamptz,
+    application   text,
+    client        text,
+    claimed_at    timestamptz,
+    finalized_at  timestamptz,
+    discarded_at  timestamptz,
+    bytes         bigint,
+    reason        text,
+    failures      integer NOT NULL DEFAULT 0,
+    retry_at      timestamptz
+) WITH (fillfactor = 50);
+
+CREATE TABLE testpool.database (
+    id            bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    template      integer NOT NULL REFERENCES testpool.template,
+    oid           oid NOT NULL,
+    name          name NOT NULL,
+    state         text NOT NULL
+                  CHECK (state IN ('cloning', 'ready', 'leased', 'kept', 'recycling', 'failed')),
+    generation    integer NOT NULL DEFAULT 1,
+    role          oid,
+    pid           integer,
+    session_start timestamptz,
+    application   text,
+    client        text,
+    created_at    timestamptz NOT NULL,
+    ready_at      timestamptz,
+    leased_at     timestamptz,
+    reason        text,
+    error         text,
+    retry_at      timestamptz
+) WITH (fillfactor = 50);
+
+COMMENT ON TABLE testpool.template IS
+'Templates: one row for each build that was claimed, and one with a null hash for clones of testpool.root_template. Written by the steward only; people read the view testpool.templates.';
+COMMENT ON COLUMN testpool.template.id IS 'Identifies the build';
+COMMENT ON COLUMN testpool.template.hash IS 'Content hash, 1 to 1,024 bytes; null: the root template';
+COMMENT ON COLUMN testpool.template.name IS 'Human name given to init_template';
+COMMENT ON COLUMN testpool.template.state IS 'building, finalized or discarded';
+COMMENT ON COLUMN testpool.template.oid IS 'OID of the template database, chosen before it is created';
+COMMENT ON COLUMN testpool.template.database IS 'Name under which the template database was created';
+COMMENT ON COLUMN testpool.template.exists IS 'The template database has been created and not yet dropped';
+COMMENT ON COLUMN testpool.template.sealing IS 'finalize was called and its work is under way';
+COMMENT ON COLUMN testpool.template.owner IS 'OID of the role that claimed the build';
+COMMENT ON COLUMN testpool.template.base IS 'The template it was created from; null: testpool.root_template';
+COMMENT ON COLUMN testpool.template.pid IS 'Process id of the session that claimed the build';
+COMMENT ON COLUMN testpool.template.session_start IS 'When that session started';
+COMMENT ON COLUMN testpool.template.application IS 'application_name of that session';
+COMMENT ON COLUMN testpool.template.client IS 'Client address of that session';
+COMMENT ON COLUMN testpool.template.claimed_at IS 'When the build was claimed';
+COMMENT ON COLUMN testpool.template.finalized_at IS 'When it became ready to clone';
+COMMENT ON COLUMN testpool.template.discarded_at IS 'When it was given up or removed';
+COMMENT ON COLUMN testpool.template.bytes IS 'Size of the template database in bytes when it was finalized';
+COMMENT ON COLUMN testpool.template.reason IS 'Why it was discarded';
+COMMENT ON COLUMN testpool.template.failures IS 'Clones that failed since the last one that worked';
+COMMENT ON COLUMN testpool.template.retry_at IS 'No clone, or no drop, is tried before';
+
+COMMENT ON TABLE testpool.database IS
+'Clones: one row for each database made from a template. Written by the steward only; people read the view testpool.databases.';
+COMMENT ON COLUMN testpool.database.id IS 'Identifies the clone';
+COMMENT ON COLUMN testpool.database.template IS 'The template it is a clone of';
+COMMENT ON COLUMN testpool.database.oid IS 'OID of the database, chosen before it is created';
+COMMENT ON COLUMN testpool.database.name IS 'Name of the database';
+COMMENT ON COLUMN testpool.database.state IS 'cloning, ready, leased, kept, recycling or failed';
+COMMENT ON COLUMN testpool.database.generation IS 'How many times it was made clean, the first time included';
+COMMENT ON COLUMN testpool.database.role IS 'OID of the role that holds the lease';
+COMMENT ON COLUMN testpool.database.pid IS 'Process id of the session that acquired it';
+COMMENT ON COLUMN testpool.database.session_start IS 'When that session started';
+COMMENT ON COLUMN testpool.database.application IS 'application_name of that session';
+COMMENT ON COLUMN testpool.database.client IS 'Client address of that session';
+COMMENT ON COLUMN testpool.database.created_at IS 'When cloning began';
+COMMENT ON COLUMN testpool.database.ready_at IS 'When it last became clean';
+COMMENT ON COLUMN testpool.database.leased_at IS 'When it was acquired';
+COMMENT ON COLUMN testpool.database.reason IS 'Why it is kept';
+COMMENT ON COLUMN testpool.database.error IS 'Why its last clone or drop failed';
+COMMENT ON COLUMN testpool.database.retry_at IS 'When the drop is tried again';
+
+CREATE UNIQUE INDEX template_hash ON testpool.template (hash) WHERE state <> 'discarded';
+CREATE UNIQUE INDEX template_root ON testpool.template ((hash IS NULL)) WHERE hash IS NULL;
+COMMENT ON INDEX testpool.template_hash IS 'At most one living template for each hash';
+COMMENT ON INDEX testpool.template_root IS 'At most one row for the root template';
+
+-- Views -------------------------------------------------------------------------------------
+
+CREATE VIEW testpool.templates AS
+SELECT t.hash,
+       t.name,
+       t.database,
+       t.state,
+       pg_get_userbyid(t.owner) AS owner,
+       b.hash AS base,
+       t.bytes,
+       count(d.id) FILTER (WHERE d.state = 'ready')::integer AS ready,
+       count(d.id) FILTER (WHERE d.state = 'leased')::integer AS leased,
+       count(d.id) FILTER (WHERE d.state = 'kept')::integer AS kept,
+       count(d.id) FILTER (WHERE d.state = 'cloning')::integer AS cloning,
+       count(d.id) FILTER (WHERE d.state = 'recycling')::integer AS recycling,
+       count(d.id) FILTER (WHERE d.state = 'failed')::integer AS failed,
+       t.pid AS builder_pid,
+       t.application AS builder_application_name,
+       t.client AS builder_client,
+       t.claimed_at,
+       t.finalized_at,
+       t.discarded_at,
+       t.reason
+  FROM testpool.template t
+  LEFT JOIN testpool.template b ON b.id = t.base
+  LEFT JOIN testpool.database d ON d.template = t.id
+ WHERE t.hash IS NOT NULL
+ GROUP BY t.id, b.hash;
+
+CREATE VIEW testpool.databases AS
+SELECT d.name AS database,
+       t.hash,
+       d.state,
+       t.name AS template,
+       d.generation,
+       CASE WHEN d.role IS NOT NULL THEN pg_get_userbyid(d.role) END AS role,
+       d.pid,
+       d.application AS application_name,
+       d.client,
+       d.leased_at,
+       (SELECT count(*)::integer FROM pg_stat_activity a
+         WHERE a.datid = d.oid AND a.backend_type IN ('client backend', 'walsender')) AS sessions,
+       d.created_at,
+       d.ready_at,
+       d.reason,
+       d.error
+  FROM testpool.database d
+  JOIN testpool.template t ON t.id = d.template;
+
+COMMENT ON VIEW testpool.templates IS 'Templates: state, owner, size in bytes, number of clones in each state, who builds, times';
+COMMENT ON COLUMN testpool.templates.hash IS 'Content hash';
+COMMENT ON COLUMN testpool.templates.name IS 'Human name given to init_template';
+COMMENT ON COLUMN testpool.templates.database IS 'Name of the template database';
+COMMENT ON COLUMN testpool.templates.state IS 'building, finalized or discarded';
+COMMENT ON COLUMN testpool.templates.owner IS 'Role that claimed the build';
+COMMENT ON COLUMN testpool.templates.base IS 'Hash of the template it was created from; null: testpool.root_template';
+COMMENT ON COLUMN testpool.templates.bytes IS 'Size in bytes when it was finalized';
+COMMENT ON COLUMN testpool.templates.ready IS 'Clones that wait to be acquired';
+COMMENT ON COLUMN testpool.templates.leased IS 'Clones that are acquired';
+COMMENT ON COLUMN testpool.templates.kept IS 'Clones that are kept for a person to look at';
+COMMENT ON COLUMN testpool.templates.cloning IS 'Clones that are being created';
+COMMENT ON COLUMN testpool.templates.recycling IS 'Used clones that are being cleaned or dropped';
+COMMENT ON COLUMN testpool.templates.failed IS 'Clones whose creation or drop failed and is tried again';
+COMMENT ON COLUMN testpool.templates.builder_pid IS 'Process id of the session that claimed the build';
+COMMENT ON COLUMN testpool.templates.builder_application_name IS 'application_name of that session';
+COMMENT ON COLUMN testpool.templates.builder_client IS 'Client address of that session';
+COMMENT ON COLUMN testpool.templates.claimed_at IS 'When the build was claimed';
+COMMENT ON COLUMN testpool.templates.finalized_at IS 'When it became ready to clone';
+COMMENT ON COLUMN testpool.templates.discarded_at IS 'When it was given up or removed';
+COMMENT ON COLUMN testpool.templates.reason IS 'Why it was discarded';
+
+COMMENT ON VIEW testpool.databases IS 'Clones: state, lease holder, sessions inside, times';
+COMMENT ON COLUMN testpool.databases.database IS 'Name of the database';
+COMMENT ON COLUMN testpool.databases.hash IS 'Hash of its template; null: a clone of testpool.root_template';
+COMMENT ON COLUMN testpool.databases.state IS 'cloning, ready, leased, kept, recycling or failed';
+COMMENT ON COLUMN testpool.databases.template IS 'Human name of its template';
+COMMENT ON COLUMN testpool.databases.generation IS 'How many times it was made clean, the first time included';
+COMMENT ON COLUMN testpool.databases.role IS 'Role that holds the lease';
+COMMENT ON COLUMN testpool.databases.pid IS 'Process id of the session that acquired it';
+COMMENT ON COLUMN testpool.databases.application_name IS 'application_name of that session';
+COMMENT ON COLUMN testpool.databases.client IS 'Client address of that session';
+COMMENT ON COLUMN testpool.databases.leased_at IS 'When it was acquired';
+COMMENT ON COLUMN testpool.databases.sessions IS 'Client sessions that are in the database now';
+COMMENT ON COLUMN testpool.databases.created_at IS 'When cloning began';
+COMMENT ON COLUMN testpool.databases.ready_at IS 'When it last became clean';
+COMMENT ON COLUMN testpool.databases.reason IS 'Why it is kept';
+COMMENT ON COLUMN testpool.databases.error IS 'Why its last clone or drop failed';
+
+-- Functions ---------------------------------------------------------------------------------
+-- All of them raise 55000 outside the home database or when the steward does not run, and all but
+-- url and version raise 25006 in recovery and in a read-only transaction.
+
+CREATE FUNCTION testpool.init_template(hash text, base text DEFAULT NULL, name text DEFAULT NULL)
+    RETURNS text LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'testpool_init_template';
+COMMENT ON FUNCTION testpool.init_template(text, text, text) IS
+'Claims the build of a template.
+hash: 1 to 1,024 bytes of any text, case-sensitive. base: hash of a finalized template to start from; null: testpool.root_template. name: a human name, 1 to 63 bytes.
+Returns the name of a new database, owned by the calling role, that the caller is to fill before it calls finalize; null if the template is ready. The claim ends with discard, with a roll-back, or once its session is gone and nobody has been in the database for testpool.lease_grace; then the database is dropped.
+Blocks, interruptibly, while another session builds, for at most testpool.template_timeout.
+Errors: 22023 bad argument; 42704 unknown base; 55000 base not finalized, or the build it waited for was discarded; 55P03 timed out; 53400 testpool.max_databases is reached; 25006; and what CREATE DATABASE raises.
+Privileges: EXECUTE; neither CREATEDB nor superuser.';
+
+CREATE FUNCTION testpool.finalize(hash text)
+    RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'testpool_finalize';
+COMMENT ON FUNCTION testpool.finalize(text) IS
+'Seals a template that is built: ends the sessions inside, refuses connections, runs VACUUM (FREEZE, ANALYZE) unless testpool.vacuum_templates is off, and lets the pool fill. Takes effect at once, whatever becomes of the transaction; once more is no error.
+hash: as given to init_template. Returns nothing.
+Blocks, interruptibly, until the template is ready.
+Errors: 22023 bad argument; 55000 nobody claimed this build, or it was discarded; 42501 it is another role''s; 55006 a prepared transaction or a session that does not end is inside; 53000 no background worker is free; 25006.
+Privileges: EXECUTE, and the role that claimed the build or a superuser.';
+
+CREATE FUNCTION testpool.discard(hash text, reason text DEFAULT NULL)
+    RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'testpool_discard';
+COMMENT ON FUNCTION testpool.discard(text, text) IS
+'Gives up a build, or removes a finalized template and its idle clones; leased clones stay usable until their lease ends. Whoever waits for this hash fails at once with the reason; the next init_template builds afresh. Takes effect at once, whatever becomes of the transaction; once more is no error. The databases are dropped in the background.
+hash: as given to init_template. reason: for those who wait or ask later. Returns nothing.
+Does not block.
+Errors: 22023 bad argument; 42704 unknown hash; 42501 it is another role''s; 25006.
+Privileges: EXECUTE, and the role that claimed the build or a superuser.';
+
+CREATE FUNCTION testpool.acquire(hash text DEFAULT NULL, timeout interval DEFAULT NULL)
+    RETURNS text LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'testpool_acquire';
+COMMENT ON FUNCTION testpool.acquire(text, interval) IS
+'Leases a clean clone that nobody else has. It can be connected to at once. The lease ends with release, with a roll-back, or once this session is gone and nobody has been in the database for testpool.lease_grace.
+hash: of the template; null: the setting testpool.template, else the only finalized template, else, if there is no template at all, a clone of testpool.root_template. timeout: null: testpool.acquire_timeout.
+Returns the name of the database.
+Blocks, interruptibly, while the template is built and until a clone is ready, for at most the timeout.
+Errors: 22023 bad argument; 42704 unknown hash; 42P09 several templates and no choice; 55000 the template was discarded; 55P03 timed out; 25006.
+Privileges: EXECUTE.';
+
+CREATE FUNCTION testpool.release(database text DEFAULT NULL)
+    RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'testpool_release';
+COMMENT ON FUNCTION testpool.release(text) IS
+'Ends a lease when the transaction commits: sessions still inside are ended, and the database becomes clean again in the background.
+database: a leased or kept database; null: every lease of this session. Returns nothing.
+Does not block.
+Errors: 22023 bad argument; 42704 unknown database; 55000 not leased; 42501 another role''s; 25006.
+Privileges: EXECUTE, and the role of the lease or a superuser.';
+
+CREATE FUNCTION testpool.recreate(database text)
+    RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'testpool_recreate';
+COMMENT ON FUNCTION testpool.recreate(text) IS
+'Makes a leased database clean again and keeps the lease: ends the sessions inside, and returns when it is a fresh clone under the same name. Takes effect at once, whatever becomes of the transaction.
+database: a leased database. Returns nothing.
+Blocks, interruptibly, until the database is clean.
+Errors: 22023 bad argument; 42704 unknown database; 55000 not leased, or its template was discarded; 42501 another role''s; 25006; and what DROP and CREATE DATABASE raise.
+Privileges: EXECUTE, and the role of the lease or a superuser.';
+
+CREATE FUNCTION testpool.keep(database text, reason text DEFAULT NULL)
+    RETURNS text LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'testpool_keep';
+COMMENT ON FUNCTION testpool.keep(text, text) IS
+'Takes a leased database out of the pool for a person to look at, until release. Takes effect at once, whatever becomes of the transaction.
+database: a leased or kept database. reason: shown in testpool.databases. Returns its connection URI, as url does.
+Does not block.
+Errors: 22023 bad argument; 42704 unknown database; 55000 not leased; 42501 another role''s; 25006.
+Privileges: EXECUTE, and the role of the lease or a superuser.';
+
+CREATE FUNCTION testpool.url(database text)
+    RETURNS text LANGUAGE c STABLE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'testpool_url';
+COMMENT ON FUNCTION testpool.url(text) IS
+'A libpq connection URI for a database of this server as the caller reached it: address or socket directory, port and role, without a password.
+database: any database of this server. Returns the URI.
+Does not block.
+Errors: 22023 bad argument; 42704 unknown database.
+Privileges: EXECUTE.';
+
+CREATE FUNCTION testpool.prewarm(hash text, count integer)
+    RETURNS integer LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'testpool_prewarm';
+COMMENT ON FUNCTION testpool.prewarm(text, integer) IS
+'Waits until so many clones of a template are ready.
+hash: of the template. count: 0 to testpool.pool_max. Returns how many are ready.
+Blocks, interruptibly, while the template is built and until the clones are ready, for at most testpool.acquire_timeout.
+Errors: 22023 bad argument; 42704 unknown hash; 55000 the template was discarded; 55P03 timed out; 25006.
+Privileges: EXECUTE.';
+
+CREATE FUNCTION testpool.reset()
+    RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'testpool_reset';
+COMMENT ON FUNCTION testpool.reset() IS
+'Drops every template and every clone that testpool created, leased and kept ones included, and forgets them. Takes effect at once, whatever becomes of the transaction.
+Returns nothing.
+Blocks, interruptibly, until they are gone.
+Errors: 42501 not allowed; 25006; and what DROP DATABASE raises.
+Privileges: EXECUTE, and the extension''s owner or a superuser.';
+
+CREATE FUNCTION testpool.version()
+    RETURNS text LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'testpool_version';
+COMMENT ON FUNCTION testpool.version() IS
+'The version of the library that is loaded, such as 0.1.0. Takes nothing. Does not block. Privileges: EXECUTE.';
+
+-- Privileges: nothing to PUBLIC but reading the views, and that only with USAGE on the schema -------
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA testpool FROM PUBLIC;
+GRANT SELECT ON testpool.templates, testpool.databases TO PUBLIC;

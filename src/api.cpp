@@ -1,0 +1,229 @@
+// The SQL functions: check arguments, ask the steward, return what it said. Their contracts are
+// written where they are declared, in sql/testpool--*.sql.
+
+#include "board/board.h"
+#include "errors.h"
+#include "session.h"
+#include "settings.h"
+#include "uri.h"
+
+using namespace testpool;
+
+namespace {
+
+[[noreturn]] void bad_argument(const char* message, const char* hint) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg_internal("%s", message),
+                    errhint("%s", hint)));
+    pg_unreachable();
+}
+
+/// Text of 1 to `longest` bytes, or 22023.
+const char* checked(const char* what, const char* text, size_t longest) {
+    size_t length = strlen(text);
+    if (length == 0 || length > longest)
+        bad_argument(psprintf("%s must have 1 to %zu bytes, not %zu", what, longest, length),
+                     "Any text will do, for example the SHA-256 of your migrations in hex.");
+    return text;
+}
+
+const char* optional_text(FunctionCallInfo fcinfo, int argument) {
+    if (PG_ARGISNULL(argument)) return nullptr;
+    return text_to_cstring(PG_GETARG_TEXT_PP(argument));
+}
+
+const char* required_text(FunctionCallInfo fcinfo, int argument, const char* what) {
+    const char* text = optional_text(fcinfo, argument);
+    if (text == nullptr)
+        bad_argument(psprintf("%s must not be null", what), "Pass a value for it.");
+    return text;
+}
+
+void set_hash(Request& request, const char* hash) {
+    strlcpy(request.hash, checked("a template's hash", hash, longest_hash), sizeof(request.hash));
+    request.has_hash = true;
+}
+
+void set_reason(Request& request, const char* reason) {
+    if (reason == nullptr) return;
+    int length = static_cast<int>(strlen(reason));
+    int bytes = pg_mbcliplen(reason, length, static_cast<int>(longest_hash));
+    memcpy(request.text, reason, bytes);
+    request.has_text = true;
+}
+
+void set_database(Request& request, FunctionCallInfo fcinfo) {
+    const char* name = required_text(fcinfo, 0, "the database");
+    strlcpy(NameStr(request.database), checked("a database name", name, NAMEDATALEN - 1),
+            NAMEDATALEN);
+}
+
+void set_timeout(Request& request, int64 milliseconds) {
+    request.deadline = TimestampTzPlusMilliseconds(request.since, milliseconds);
+}
+
+int64 milliseconds_of(const Interval& interval) {
+    constexpr int64 day = 24LL * 60 * 60 * 1000;
+    constexpr int64 longest = 365 * day;
+    double total = static_cast<double>(interval.time) / 1000 +
+                   static_cast<double>(interval.day) * day +
+                   static_cast<double>(interval.month) * 30 * day;
+    if (total < 0) bad_argument("the timeout must not be negative", "Pass for example '30 s'.");
+    return total > static_cast<double>(longest) ? longest : static_cast<int64>(total);
+}
+
+Datum name_result(FunctionCallInfo fcinfo, const Reply& reply) {
+    if (reply.null) PG_RETURN_NULL();
+    PG_RETURN_TEXT_P(cstring_to_text(NameStr(reply.database)));
+}
+
+/// The hash that acquire() was given or finds in testpool.template; none: the steward chooses.
+void set_acquired_hash(Request& request, FunctionCallInfo fcinfo) {
+    if (const char* hash = optional_text(fcinfo, 0))
+        set_hash(request, hash);
+    else if (settings::default_template[0] != '\0')
+        set_hash(request, settings::default_template);
+}
+
+}  // namespace
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(testpool_init_template);
+Datum testpool_init_template(PG_FUNCTION_ARGS) {
+    session::require_usable("testpool.init_template()");
+    Request request = session::request(Verb::init_template);
+    set_hash(request, required_text(fcinfo, 0, "a template's hash"));
+    if (const char* base = optional_text(fcinfo, 1)) {
+        strlcpy(request.base, checked("the base's hash", base, longest_hash), sizeof(request.base));
+        request.has_base = true;
+    }
+    if (const char* name = optional_text(fcinfo, 2)) {
+        strlcpy(request.text, checked("a template's name", name, NAMEDATALEN - 1),
+                sizeof(request.text));
+        request.has_text = true;
+    }
+    set_timeout(request, settings::template_timeout);
+    return name_result(fcinfo, session::ask(request));
+}
+
+PG_FUNCTION_INFO_V1(testpool_finalize);
+Datum testpool_finalize(PG_FUNCTION_ARGS) {
+    session::require_usable("testpool.finalize()");
+    Request request = session::request(Verb::finalize);
+    set_hash(request, required_text(fcinfo, 0, "a template's hash"));
+    Reply reply = session::ask(request);
+    session::forget_grant(reply.subject);
+    PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(testpool_discard);
+Datum testpool_discard(PG_FUNCTION_ARGS) {
+    session::require_usable("testpool.discard()");
+    Request request = session::request(Verb::discard);
+    set_hash(request, required_text(fcinfo, 0, "a template's hash"));
+    set_reason(request, optional_text(fcinfo, 1));
+    session::ask(request);
+    PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(testpool_acquire);
+Datum testpool_acquire(PG_FUNCTION_ARGS) {
+    session::require_usable("testpool.acquire()");
+    Request request = session::request(Verb::acquire);
+    set_acquired_hash(request, fcinfo);
+    set_timeout(request, PG_ARGISNULL(1) ? settings::acquire_timeout
+                                         : milliseconds_of(*PG_GETARG_INTERVAL_P(1)));
+    return name_result(fcinfo, session::ask(request));
+}
+
+PG_FUNCTION_INFO_V1(testpool_release);
+Datum testpool_release(PG_FUNCTION_ARGS) {
+    session::require_usable("testpool.release()");
+    const char* database = optional_text(fcinfo, 0);
+    if (database == nullptr)
+        session::release_all();
+    else
+        session::release(checked("a database name", database, NAMEDATALEN - 1));
+    PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(testpool_recreate);
+Datum testpool_recreate(PG_FUNCTION_ARGS) {
+    session::require_usable("testpool.recreate()");
+    Request request = session::request(Verb::recreate);
+    set_database(request, fcinfo);
+    session::ask(request);
+    PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(testpool_keep);
+Datum testpool_keep(PG_FUNCTION_ARGS) {
+    session::require_usable("testpool.keep()");
+    Request request = session::request(Verb::keep);
+    set_database(request, fcinfo);
+    set_reason(request, optional_text(fcinfo, 1));
+    Reply reply = session::ask(request);
+    session::forget_grant(reply.subject);
+    PG_RETURN_TEXT_P(cstring_to_text(uri::of_database(NameStr(reply.database))));
+}
+
+PG_FUNCTION_INFO_V1(testpool_url);
+Datum testpool_url(PG_FUNCTION_ARGS) {
+    const char* database = required_text(fcinfo, 0, "the database");
+    checked("a database name", database, NAMEDATALEN - 1);
+    if (!OidIsValid(get_database_oid(database, true))) errors::unknown_database(database);
+    PG_RETURN_TEXT_P(cstring_to_text(uri::of_database(database)));
+}
+
+PG_FUNCTION_INFO_V1(testpool_prewarm);
+Datum testpool_prewarm(PG_FUNCTION_ARGS) {
+    session::require_usable("testpool.prewarm()");
+    Request request = session::request(Verb::prewarm);
+    set_hash(request, required_text(fcinfo, 0, "a template's hash"));
+    if (PG_ARGISNULL(1) || PG_GETARG_INT32(1) < 0 || PG_GETARG_INT32(1) > settings::pool_max)
+        bad_argument(psprintf("the count must be between 0 and testpool.pool_max (%d)",
+                              settings::pool_max),
+                     "Ask for fewer clones, or raise testpool.pool_max.");
+    request.count = PG_GETARG_INT32(1);
+    set_timeout(request, settings::acquire_timeout);
+    PG_RETURN_INT32(session::ask(request).count);
+}
+
+PG_FUNCTION_INFO_V1(testpool_reset);
+Datum testpool_reset(PG_FUNCTION_ARGS) {
+    session::require_usable("testpool.reset()");
+    Oid owner = InvalidOid;
+    Oid extension = get_extension_oid("testpool", true);
+    if (OidIsValid(extension)) {
+        HeapTuple schema = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(
+                                                             get_namespace_oid("testpool", false)));
+        owner = reinterpret_cast<Form_pg_namespace>(GETSTRUCT(schema))->nspowner;
+        ReleaseSysCache(schema);
+    }
+    if (!superuser() && !has_privs_of_role(GetUserId(), owner))
+        errors::not_yours("extension", "testpool", owner);
+    session::ask(session::request(Verb::reset));
+    PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(testpool_version);
+Datum testpool_version(PG_FUNCTION_ARGS) {
+    PG_RETURN_TEXT_P(cstring_to_text(TESTPOOL_VERSION));
+}
+
+/// Called by the extension's script: refuses the wrong database, and tells the steward at commit.
+PG_FUNCTION_INFO_V1(testpool_created);
+Datum testpool_created(PG_FUNCTION_ARGS) {
+    const char* here = get_database_name(MyDatabaseId);
+    if (strcmp(here, settings::database) != 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("extension \"testpool\" cannot be created in database \"%s\"", here),
+                 errdetail("It lives in one home database, which is \"%s\".", settings::database),
+                 errhint("Create it there, or set testpool.database = '%s' in postgresql.conf and "
+                         "restart.",
+                         here)));
+    session::announce_catalog_at_commit();
+    PG_RETURN_VOID();
+}
+}

@@ -1,0 +1,180 @@
+// The board: shared memory, where processes leave word for each other. It holds only what is
+// true while the server runs; what must survive a restart is in the catalog.
+//
+//   seat   one for each server process: a session's request to the steward, and the reply
+//   lease  one for each database that clients may be in: whose it is, when someone last left it
+//   desk   one for each worker: the job it has, and how that ended
+#pragma once
+
+#include "pg/server.h"
+
+namespace testpool {
+
+constexpr size_t longest_hash = 1024;  // bytes
+
+enum class Verb : uint8 {
+    init_template,
+    finalize,
+    discard,
+    acquire,
+    release,  // only asked when the lease is not on the board: the answer is an error that says why
+    recreate,
+    keep,
+    prewarm,
+    reset,
+};
+
+/// A session, told apart from later ones that get the same process id.
+struct Session {
+    int32 pid = 0;
+    TimestampTz since = 0;
+    bool operator==(const Session&) const = default;
+};
+
+struct Request {
+    Verb verb;
+    bool has_hash;
+    bool has_base;
+    bool has_text;
+    bool superuser;
+    bool accepted;  // the steward's note: begun, not yet answered
+    Oid role;
+    int32 count;
+    uint64 ticket;         // order of arrival
+    TimestampTz since;     // when it was asked
+    TimestampTz deadline;  // 0: none
+    Session session;
+    char hash[longest_hash + 1];
+    char base[longest_hash + 1];
+    char text[longest_hash + 1];  // a template's name, or a reason
+    NameData database;
+    char application[NAMEDATALEN];
+    char client[NAMEDATALEN];
+};
+
+/// Names a lease on the board for as long as it lives: a clone's row id, or a template's, negated.
+using LeaseKey = int64;
+
+struct Reply {
+    int sqlstate;  // 0: success
+    bool null;
+    int32 count;
+    LeaseKey granted;  // 0: nothing
+    LeaseKey subject;  // the lease that was asked about
+    NameData database;
+    char message[1024];
+    char detail[2048];
+    char hint[512];
+};
+
+enum class LeaseKind : uint8 { claim, lease, kept };
+enum class LeaseEnd : uint8 { none, released, rolled_back };
+
+struct Lease {
+    LeaseKey key;
+    Oid oid;
+    NameData database;
+    Oid role;
+    Session session;
+    LeaseKind kind;
+    LeaseEnd end;
+    bool orphaned;        // its session is gone: the steward wants to hear who leaves
+    TimestampTz last_seen;  // when its session, or one in the database, was last known there
+};
+
+enum class Task : uint8 { none, create, drop, seal };
+enum class JobPhase : uint8 { idle, assigned, running, done };
+enum class Visit : uint8 { none, vacuum, evict };
+
+struct Job {
+    Task task;
+    bool of_template;  // `row` is of testpool.template, else of testpool.database
+    bool connectable;  // of a database to create
+    bool confirmed;    // the database is known to have been created by us under this OID
+    bool vacuum;       // when sealing
+    int64 row;
+    Oid oid;
+    Oid owner;   // of a database to create; invalid: its source's owner
+    Oid source;  // what to create it from; invalid: `source_name`
+    NameData name;
+    NameData source_name;
+};
+
+/// How a job, or a visit to a database, ended.
+struct Outcome {
+    int sqlstate;  // 0: success
+    int64 bytes;   // size of a sealed template
+    char message[1024];
+};
+
+namespace board {
+
+/// Registers the hooks that size and create the shared memory; called once, by _PG_init.
+void define();
+
+// --- sessions -----------------------------------------------------------------------------
+
+/// Posts this process's request, wakes the steward, and returns the request's ticket.
+uint64 post(const Request& request);
+/// True once the reply is there; copies it out. The seat stays taken until leave().
+bool answered(Reply* reply);
+/// Frees this process's seat. Returns what the reply granted if one stood there, else 0.
+LeaseKey leave();
+/// False if no steward has been running for a while.
+bool steward_alive();
+/// Has this process wake the steward when it ends, because it asked for something.
+void watch_session();
+
+/// Copies the lease of that database; false if there is none.
+bool find_lease(const char* database, Lease* lease);
+/// All leases of a session into `leases`, at most `room`; returns their number.
+int leases_of(const Session& session, Lease* leases, int room);
+/// Ends a lease, and wakes the steward. Cannot fail.
+void end_lease(LeaseKey key, LeaseEnd end);
+/// Registers the hook that makes each client session stamp the leased database it leaves.
+void watch_departures();
+/// Tells the steward that the tables have been created: look again.
+void announce_catalog();
+
+// --- the steward --------------------------------------------------------------------------
+
+void steward_enters();
+/// True once after announce_catalog().
+bool catalog_announced();
+/// Copies a waiting request, the one with the lowest ticket above `after`; false: no more.
+bool next_request(uint64 after, Request* request);
+void accept(uint64 ticket);
+/// Delivers the reply; false if the session has given up waiting.
+bool reply(uint64 ticket, const Reply& answer);
+bool session_alive(const Session& session);
+/// Adds a lease, or replaces the one with its key, whose end and last sight it inherits.
+void put_lease(const Lease& lease);
+void mark_orphaned(LeaseKey key, TimestampTz since);
+void remove_lease(LeaseKey key);
+/// Copies the lease with that key, or at that index; false if there is none.
+bool lease_with(LeaseKey key, Lease* lease);
+bool lease_at(int index, Lease* lease);
+int lease_room();
+
+int desks();
+bool desk_idle(int desk);
+void assign(int desk, const Job& job);
+/// If the job at that desk is done, copies it and clears the desk.
+bool take_done(int desk, Job* job, Outcome* outcome);
+/// The job at that desk; its task is none if there is none.
+Job job_at(int desk);
+
+// --- workers ------------------------------------------------------------------------------
+
+void worker_enters(int desk);
+/// True if there is a job; it is then marked as running.
+bool take_job(int desk, Job* job);
+void finish_job(int desk, const Outcome& outcome);
+void set_visit(int desk, Visit visit);
+Visit visit_of(int desk);
+void finish_visit(int desk, const Outcome& outcome);
+Outcome visit_outcome(int desk);
+
+}  // namespace board
+
+}  // namespace testpool

@@ -1,0 +1,128 @@
+// Leases: which databases clients may be in, and when somebody was last there. Sessions read them
+// to check a release without asking the steward; only the steward adds and removes.
+
+#include "board/memory.h"
+
+namespace testpool::board {
+
+namespace {
+
+ClientAuthentication_hook_type earlier_authentication;
+
+std::span<Lease> taken() { return leases().first(memory->leases); }
+
+Lease* with_key(LeaseKey key) {
+    for (Lease& lease : taken())
+        if (lease.key == key) return &lease;
+    return nullptr;
+}
+
+Lease* on_database(Oid oid) {
+    for (Lease& lease : taken())
+        if (lease.oid == oid) return &lease;
+    return nullptr;
+}
+
+/// Runs while the process is still listed as being in its database; the steward allows for that.
+void depart(int /*code*/, Datum /*argument*/) {
+    if (!OidIsValid(MyDatabaseId)) return;
+    locked(LW_SHARED, [] {
+        Lease* lease = on_database(MyDatabaseId);
+        if (lease == nullptr) return;
+        lease->last_seen = GetCurrentTimestamp();  // one aligned word: no reader sees half of it
+        if (lease->orphaned) wake_steward();
+    });
+}
+
+void after_authentication(Port* port, int status) {
+    if (earlier_authentication != nullptr) earlier_authentication(port, status);
+    if (status == STATUS_OK) on_shmem_exit(depart, 0);
+}
+
+}  // namespace
+
+void watch_departures() {
+    earlier_authentication = ClientAuthentication_hook;
+    ClientAuthentication_hook = after_authentication;
+}
+
+bool find_lease(const char* database, Lease* lease) {
+    return locked(LW_SHARED, [&] {
+        for (const Lease& each : taken()) {
+            if (strcmp(NameStr(each.database), database) != 0) continue;
+            *lease = each;
+            return true;
+        }
+        return false;
+    });
+}
+
+int leases_of(const Session& session, Lease* found, int room) {
+    return locked(LW_SHARED, [&] {
+        int count = 0;
+        for (const Lease& each : taken())
+            if (each.session == session && each.kind != LeaseKind::claim &&
+                each.end == LeaseEnd::none && count < room)
+                found[count++] = each;
+        return count;
+    });
+}
+
+void end_lease(LeaseKey key, LeaseEnd end) {
+    locked(LW_EXCLUSIVE, [&] {
+        Lease* lease = with_key(key);
+        if (lease == nullptr) return;
+        if (lease->kind == LeaseKind::kept && end == LeaseEnd::rolled_back) return;
+        lease->end = end;
+        wake_steward();
+    });
+}
+
+void put_lease(const Lease& lease) {
+    locked(LW_EXCLUSIVE, [&] {
+        Lease* place = with_key(lease.key);
+        if (place == nullptr && memory->leases == memory->lease_room) return;
+        Lease earlier = place != nullptr ? *place : lease;
+        if (place == nullptr) place = &leases()[memory->leases++];
+        *place = lease;
+        place->end = earlier.end;
+        place->orphaned = earlier.orphaned;
+        place->last_seen = std::max(earlier.last_seen, lease.last_seen);
+    });
+}
+
+void mark_orphaned(LeaseKey key, TimestampTz since) {
+    locked(LW_EXCLUSIVE, [&] {
+        Lease* lease = with_key(key);
+        if (lease == nullptr || lease->orphaned) return;
+        lease->orphaned = true;
+        lease->last_seen = std::max(lease->last_seen, since);
+    });
+}
+
+void remove_lease(LeaseKey key) {
+    locked(LW_EXCLUSIVE, [&] {
+        Lease* lease = with_key(key);
+        if (lease != nullptr) *lease = leases()[--memory->leases];
+    });
+}
+
+bool lease_with(LeaseKey key, Lease* lease) {
+    return locked(LW_SHARED, [&] {
+        const Lease* found = with_key(key);
+        if (found != nullptr) *lease = *found;
+        return found != nullptr;
+    });
+}
+
+bool lease_at(int index, Lease* lease) {
+    return locked(LW_SHARED, [&] {
+        if (index >= memory->leases) return false;
+        *lease = leases()[index];
+        return true;
+    });
+}
+
+int lease_room() { return memory->lease_room; }
+
+}  // namespace testpool::board

@@ -1,0 +1,73 @@
+// Sizes and creates the board when the server starts.
+
+#include "board/memory.h"
+
+#include "settings.h"
+
+namespace testpool::board {
+
+Memory* memory;
+LWLock* lock;
+
+namespace {
+
+constexpr const char* name = "testpool";
+
+shmem_request_hook_type earlier_request;
+shmem_startup_hook_type earlier_startup;
+
+Size seats_at() { return MAXALIGN(sizeof(Memory)); }
+Size leases_at() { return seats_at() + MAXALIGN(mul_size(sizeof(Seat), MaxBackends)); }
+Size desks_at() {
+    return leases_at() + MAXALIGN(mul_size(sizeof(Lease), settings::max_databases));
+}
+Size size() { return desks_at() + MAXALIGN(mul_size(sizeof(Desk), settings::workers)); }
+
+template <class Part>
+std::span<Part> part(Size at, int count) {
+    return {reinterpret_cast<Part*>(reinterpret_cast<char*>(memory) + at),
+            static_cast<size_t>(count)};
+}
+
+void request() {
+    if (earlier_request != nullptr) earlier_request();
+    RequestAddinShmemSpace(size());
+    RequestNamedLWLockTranche(name, 1);
+}
+
+void startup() {
+    if (earlier_startup != nullptr) earlier_startup();
+    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+    bool found = false;
+    memory = static_cast<Memory*>(ShmemInitStruct(name, size(), &found));
+    if (!found) {
+        memset(static_cast<void*>(memory), 0, size());
+        memory->seats = MaxBackends;
+        memory->lease_room = settings::max_databases;
+        memory->desks = settings::workers;
+    }
+    lock = &GetNamedLWLockTranche(name)->lock;
+    LWLockRelease(AddinShmemInitLock);
+}
+
+}  // namespace
+
+std::span<Seat> seats() { return part<Seat>(seats_at(), memory->seats); }
+std::span<Lease> leases() { return part<Lease>(leases_at(), memory->lease_room); }
+std::span<Desk> all_desks() { return part<Desk>(desks_at(), memory->desks); }
+
+void copy_text(char* field, size_t size, const char* text) {
+    int length = static_cast<int>(strlen(text));
+    length = pg_mbcliplen(text, length, static_cast<int>(size) - 1);
+    memcpy(field, text, length);
+    field[length] = '\0';
+}
+
+void define() {
+    earlier_request = shmem_request_hook;
+    shmem_request_hook = request;
+    earlier_startup = shmem_startup_hook;
+    shmem_startup_hook = startup;
+}
+
+}  // namespace testpool::board

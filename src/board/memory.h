@@ -1,0 +1,69 @@
+// How the board lies in shared memory. Only the files of this folder see it.
+#pragma once
+
+#include "board/board.h"
+
+namespace testpool::board {
+
+enum class SeatPhase : uint8 { idle, posted, answered };
+
+struct Seat {
+    SeatPhase phase;
+    bool watched;  // `session` is alive and tells when it ends
+    Session session;
+    Latch* latch;
+    Request request;
+    Reply reply;
+};
+
+struct Desk {
+    JobPhase phase;
+    Latch* latch;
+    Job job;
+    Outcome outcome;
+    Visit visit;
+    Outcome visit_outcome;
+};
+
+/// Followed in memory by the seats, the leases and the desks. All of it is guarded by one lock,
+/// which is held for a few copies at most, never across anything that can wait or raise.
+struct Memory {
+    Latch* steward;  // nullptr: not running
+    TimestampTz steward_left;
+    bool catalog_announced;
+    uint64 last_ticket;
+    int seats;
+    int lease_room;
+    int leases;  // the first so many are taken
+    int desks;
+};
+
+extern Memory* memory;
+extern LWLock* lock;
+
+std::span<Seat> seats();
+std::span<Lease> leases();  // the room for leases, used or not
+std::span<Desk> all_desks();
+
+/// Copies text into a fixed field, cut at a character's end if need be.
+void copy_text(char* field, size_t size, const char* text);
+
+template <class Work>
+auto locked(LWLockMode mode, Work work) {
+    LWLockAcquire(lock, mode);
+    if constexpr (std::is_void_v<decltype(work())>) {
+        work();
+        LWLockRelease(lock);
+    } else {
+        auto result = work();
+        LWLockRelease(lock);
+        return result;
+    }
+}
+
+/// Wakes the steward; the lock must be held.
+inline void wake_steward() {
+    if (memory->steward != nullptr) SetLatch(memory->steward);
+}
+
+}  // namespace testpool::board

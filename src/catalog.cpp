@@ -1,0 +1,260 @@
+// The tables testpool.template and testpool.database: the only SQL on them.
+
+#include "catalog.h"
+
+#include "pg/spi.h"
+
+namespace testpool::catalog {
+
+namespace {
+
+constexpr std::array template_states = {"building", "finalized", "discarded"};
+constexpr std::array database_states = {"cloning", "ready",     "leased",
+                                        "kept",    "recycling", "failed"};
+
+template <class State, size_t N>
+State parse(const std::array<const char*, N>& names, const char* name) {
+    for (size_t i = 0; i < N; i++)
+        if (name != nullptr && strcmp(names[i], name) == 0) return static_cast<State>(i);
+    elog(ERROR, "unknown state \"%s\"", name != nullptr ? name : "");
+    pg_unreachable();
+}
+
+void copy(NameData& field, const char* text) {
+    strlcpy(NameStr(field), text != nullptr ? text : "", NAMEDATALEN);
+}
+
+const char* kept_text(const State& state, const char* text) {
+    return text == nullptr ? nullptr : MemoryContextStrdup(state.memory, text);
+}
+
+const char* text_or_null(const NameData& field) {
+    return NameStr(field)[0] != '\0' ? NameStr(field) : nullptr;
+}
+
+Statement<0> select_templates{R"(
+    SELECT id, hash, name, state, oid, database, exists, sealing, owner, base, pid, session_start,
+           application, client, claimed_at, finalized_at, discarded_at, bytes, reason, failures,
+           retry_at
+      FROM testpool.template ORDER BY id)",
+                              {}};
+
+Statement<0> select_databases{R"(
+    SELECT id, template, oid, name, state, generation, role, pid, session_start, application,
+           client, created_at, ready_at, leased_at, reason, error, retry_at
+      FROM testpool.database ORDER BY id)",
+                              {}};
+
+Holder read_holder(const Row& row, int column) {
+    Holder holder{};
+    holder.session = {row.int4(column), row.time(column + 1)};
+    copy(holder.application, row.text(column + 2));
+    copy(holder.client, row.text(column + 3));
+    return holder;
+}
+
+Template* read_template(const State& state, const Row& row) {
+    auto* t = static_cast<Template*>(MemoryContextAllocZero(state.memory, sizeof(Template)));
+    t->id = row.int4(1);
+    t->hash = kept_text(state, row.text(2));
+    t->name = kept_text(state, row.text(3));
+    t->state = parse<TemplateState>(template_states, row.text(4));
+    t->oid = row.oid(5);
+    copy(t->database, row.text(6));
+    t->exists = row.boolean(7);
+    t->sealing = row.boolean(8);
+    t->owner = row.oid(9);
+    t->base = row.int4(10);
+    t->builder = read_holder(row, 11);
+    t->claimed_at = row.time(15);
+    t->finalized_at = row.time(16);
+    t->discarded_at = row.time(17);
+    t->bytes = row.int8(18);
+    t->reason = kept_text(state, row.text(19));
+    t->failures = row.int4(20);
+    t->retry_at = row.time(21);
+    return t;
+}
+
+Template* template_of(const State& state, int32 id) {
+    for (Template& t : templates(state))
+        if (t.id == id) return &t;
+    elog(ERROR, "testpool.template has no row %d", id);
+    pg_unreachable();
+}
+
+Database* read_database(const State& state, const Row& row) {
+    auto* d = static_cast<Database*>(MemoryContextAllocZero(state.memory, sizeof(Database)));
+    d->id = row.int8(1);
+    d->of = template_of(state, row.int4(2));
+    d->oid = row.oid(3);
+    copy(d->name, row.text(4));
+    d->state = parse<DatabaseState>(database_states, row.text(5));
+    d->generation = row.int4(6);
+    d->role = row.oid(7);
+    d->holder = read_holder(row, 8);
+    d->created_at = row.time(12);
+    d->ready_at = row.time(13);
+    d->leased_at = row.time(14);
+    d->reason = kept_text(state, row.text(15));
+    d->error = kept_text(state, row.text(16));
+    d->retry_at = row.time(17);
+    return d;
+}
+
+template <class Item>
+void append(const State& state, List*& list, Item* item) {
+    MemoryContext caller = MemoryContextSwitchTo(state.memory);
+    list = lappend(list, item);
+    MemoryContextSwitchTo(caller);
+}
+
+/// A statement about one row that finds another number of rows means that somebody else has
+/// changed the tables: the steward then reads them again.
+template <size_t N>
+void one_row(Statement<N>& statement, std::array<Value, N> values) {
+    spi([&] {
+        if (statement.run(values) != 1)
+            ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                            errmsg("testpool's tables were changed by someone else"),
+                            errhint("Only the steward writes them. Try again: it reads them "
+                                    "anew.")));
+    });
+}
+
+template <size_t N>
+int64 one_number(Statement<N>& statement) {
+    int64 number = 0;
+    spi([&] { statement.each_row({}, [&](const Row& row) { number = row.int8(1); }); });
+    return number;
+}
+
+Statement<0> next_template{"SELECT nextval('testpool.template_id_seq')", {}};
+Statement<0> next_database{"SELECT nextval('testpool.database_id_seq')", {}};
+
+constexpr size_t template_columns = 21;
+constexpr std::array<Oid, template_columns> template_types = {
+    INT4OID, TEXTOID, TEXTOID,        TEXTOID, OIDOID,  NAMEOID,        BOOLOID,
+    BOOLOID, OIDOID,  INT4OID,        INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTOID,
+    TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, TEXTOID, INT4OID, TIMESTAMPTZOID};
+
+std::array<Value, template_columns> values_of(const Template& t) {
+    return {Value::of(t.id),
+            Value::of(t.hash),
+            Value::of(t.name),
+            Value::of(name_of(t.state)),
+            Value::of(t.oid),
+            Value::name(const_cast<NameData&>(t.database)),
+            Value::of(t.exists),
+            Value::of(t.sealing),
+            Value::of(t.owner),
+            t.base != 0 ? Value::of(t.base) : Value{0, true},
+            t.builder.session.pid != 0 ? Value::of(t.builder.session.pid) : Value{0, true},
+            Value::time(t.builder.session.since),
+            Value::of(text_or_null(t.builder.application)),
+            Value::of(text_or_null(t.builder.client)),
+            Value::time(t.claimed_at),
+            Value::time(t.finalized_at),
+            Value::time(t.discarded_at),
+            t.bytes != 0 ? Value::of(t.bytes) : Value{0, true},
+            Value::of(t.reason),
+            Value::of(t.failures),
+            Value::time(t.retry_at)};
+}
+
+Statement<template_columns> insert_template{R"(
+    INSERT INTO testpool.template (id, hash, name, state, oid, database, exists, sealing, owner,
+           base, pid, session_start, application, client, claimed_at, finalized_at, discarded_at,
+           bytes, reason, failures, retry_at)
+    OVERRIDING SYSTEM VALUE
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+           $20, $21))",
+                                            template_types};
+
+Statement<template_columns> update_template{R"(
+    UPDATE testpool.template SET hash = $2, name = $3, state = $4, oid = $5, database = $6,
+           exists = $7, sealing = $8, owner = $9, base = $10, pid = $11, session_start = $12,
+           application = $13, client = $14, claimed_at = $15, finalized_at = $16,
+           discarded_at = $17, bytes = $18, reason = $19, failures = $20, retry_at = $21
+     WHERE id = $1)",
+                                            template_types};
+
+Statement<1> delete_template{"DELETE FROM testpool.template WHERE id = $1", {INT4OID}};
+
+constexpr size_t database_columns = 17;
+constexpr std::array<Oid, database_columns> database_types = {
+    INT8OID, INT4OID,        OIDOID,  NAMEOID, TEXTOID,        INT4OID,        OIDOID,         INT4OID,
+    TIMESTAMPTZOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID,
+    TIMESTAMPTZOID};
+
+std::array<Value, database_columns> values_of(const Database& d) {
+    return {Value::of(d.id),
+            Value::of(d.of->id),
+            Value::of(d.oid),
+            Value::name(const_cast<NameData&>(d.name)),
+            Value::of(name_of(d.state)),
+            Value::of(d.generation),
+            Value::of(d.role),
+            d.holder.session.pid != 0 ? Value::of(d.holder.session.pid) : Value{0, true},
+            Value::time(d.holder.session.since),
+            Value::of(text_or_null(d.holder.application)),
+            Value::of(text_or_null(d.holder.client)),
+            Value::time(d.created_at),
+            Value::time(d.ready_at),
+            Value::time(d.leased_at),
+            Value::of(d.reason),
+            Value::of(d.error),
+            Value::time(d.retry_at)};
+}
+
+Statement<database_columns> insert_database{R"(
+    INSERT INTO testpool.database (id, template, oid, name, state, generation, role, pid,
+           session_start, application, client, created_at, ready_at, leased_at, reason, error,
+           retry_at)
+    OVERRIDING SYSTEM VALUE
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17))",
+                                            database_types};
+
+Statement<database_columns> update_database{R"(
+    UPDATE testpool.database SET template = $2, oid = $3, name = $4, state = $5, generation = $6,
+           role = $7, pid = $8, session_start = $9, application = $10, client = $11,
+           created_at = $12, ready_at = $13, leased_at = $14, reason = $15, error = $16,
+           retry_at = $17
+     WHERE id = $1)",
+                                            database_types};
+
+Statement<1> delete_database{"DELETE FROM testpool.database WHERE id = $1", {INT8OID}};
+
+}  // namespace
+
+const char* name_of(TemplateState state) { return template_states[static_cast<size_t>(state)]; }
+const char* name_of(DatabaseState state) { return database_states[static_cast<size_t>(state)]; }
+
+bool present() {
+    Oid schema = get_namespace_oid("testpool", true);
+    return OidIsValid(get_extension_oid("testpool", true)) && OidIsValid(schema) &&
+           OidIsValid(get_relname_relid("template", schema)) &&
+           OidIsValid(get_relname_relid("database", schema));
+}
+
+void load(State& state) {
+    spi([&] {
+        select_templates.each_row(
+            {}, [&](const Row& row) { append(state, state.templates, read_template(state, row)); });
+        select_databases.each_row(
+            {}, [&](const Row& row) { append(state, state.databases, read_database(state, row)); });
+    });
+}
+
+int64 next_template_id() { return one_number(next_template); }
+int64 next_database_id() { return one_number(next_database); }
+
+void insert(const Template& row) { one_row(insert_template, values_of(row)); }
+void update(const Template& row) { one_row(update_template, values_of(row)); }
+void remove(const Template& row) { one_row(delete_template, {Value::of(row.id)}); }
+
+void insert(const Database& row) { one_row(insert_database, values_of(row)); }
+void update(const Database& row) { one_row(update_database, values_of(row)); }
+void remove(const Database& row) { one_row(delete_database, {Value::of(row.id)}); }
+
+}  // namespace testpool::catalog

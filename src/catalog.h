@@ -1,0 +1,30 @@
+// The tables testpool.template and testpool.database: the only SQL on them. What is true here is
+// true after a restart. Each function runs inside a transaction of the steward.
+#pragma once
+
+#include "state.h"
+
+namespace testpool::catalog {
+
+/// True if the extension is created in this database.
+bool present();
+
+/// Reads both tables into `state`.
+void load(State& state);
+
+/// A fresh id for a row.
+int64 next_template_id();
+int64 next_database_id();
+
+void insert(const Template& row);
+void update(const Template& row);
+void remove(const Template& row);
+
+void insert(const Database& row);
+void update(const Database& row);
+void remove(const Database& row);
+
+const char* name_of(TemplateState state);
+const char* name_of(DatabaseState state);
+
+}  // namespace testpool::catalog

@@ -1,0 +1,223 @@
+// Databases on disk: the only place that creates, opens, seals and drops them.
+
+#include "database.h"
+
+#include "pg/spi.h"
+#include "pg/utility.h"
+#include "settings.h"
+#include "visitor.h"
+
+namespace testpool::database {
+
+namespace {
+
+constexpr int session_end_ms = 10'000;  // how long a session may take to end when told to
+constexpr long session_poll_ms = 2;
+
+/// What pg_database says of a database.
+struct Facts {
+    bool found;
+    bool is_template;
+    bool invalid;  // a DROP was interrupted: it can only be dropped
+    Oid owner;
+    NameData name;
+};
+
+Facts facts_of(Oid oid) {
+    Facts facts{};
+    HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(oid));
+    if (!HeapTupleIsValid(tuple)) return facts;
+    auto* form = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
+    facts = {true, form->datistemplate, compat::is_invalid(form), form->datdba, form->datname};
+    ReleaseSysCache(tuple);
+    return facts;
+}
+
+[[noreturn]] void gone(const char* name) {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_DATABASE),
+                    errmsg("database \"%s\" does not exist", name),
+                    errdetail("It was dropped by someone else."),
+                    errhint("Leave testpool's databases to testpool.")));
+    pg_unreachable();
+}
+
+/// The directory of a database that is not in pg_database: a crash in the middle of CREATE DATABASE
+/// leaves it, and PostgreSQL never removes it.
+void remove_leftovers(Oid oid) {
+    spi([&] {
+        static Statement<0> tablespaces{
+            "SELECT oid FROM pg_catalog.pg_tablespace WHERE spcname <> 'pg_global'", {}};
+        tablespaces.each_row({}, [&](const Row& row) {
+            char* path = GetDatabasePath(oid, row.oid(1));
+            if (access(path, F_OK) == 0) rmtree(path, true);
+        });
+    });
+}
+
+void end_sessions(Oid oid) {
+    static Statement<1> terminate{R"(
+        SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+         WHERE datid = $1 AND pid <> pg_catalog.pg_backend_pid())",
+                                  {OIDOID}};
+    spi([&] { terminate.run({Value::of(oid)}); });
+    TimestampTz start = GetCurrentTimestamp();
+    while (CountDBBackends(oid) > 0) {
+        if (TimestampDifferenceExceeds(start, GetCurrentTimestamp(), session_end_ms))
+            ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+                            errmsg("database \"%s\" is still in use", get_database_name(oid)),
+                            errdetail("Its sessions were told to end %d s ago.",
+                                      session_end_ms / 1000),
+                            errhint("See pg_stat_activity.")));
+        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, session_poll_ms,
+                  compat::wait_event("TestpoolSessionEnd"));
+        ResetLatch(MyLatch);
+        CHECK_FOR_INTERRUPTS();
+    }
+}
+
+bool has_prepared_transactions(const NameData& name) {
+    static Statement<1> count{
+        "SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE database = $1", {NAMEOID}};
+    bool some = false;
+    spi([&] {
+        count.each_row({Value::name(const_cast<NameData&>(name))},
+                       [&](const Row& row) { some = row.int8(1) > 0; });
+    });
+    return some;
+}
+
+void alter(const NameData& name, const char* options) {
+    utility(psprintf("ALTER DATABASE %s %s", quote_identifier(NameStr(name)), options));
+}
+
+/// Closes the database, ends its sessions, and rids it of what would hold up DROP DATABASE.
+void empty(Oid oid, int desk) {
+    bool has_guests = false;
+    transaction([&] { end_sessions(oid); });  // they might hold a lock on the row altered below
+    transaction([&] {
+        Facts facts = facts_of(oid);
+        alter(facts.name, "ALLOW_CONNECTIONS false IS_TEMPLATE false");
+    });
+    transaction([&] {
+        end_sessions(oid);
+        has_guests = has_prepared_transactions(facts_of(oid).name) || CountDBSubscriptions(oid) > 0;
+    });
+    if (has_guests) visitor::visit(desk, oid, Visit::evict);
+}
+
+const char* source_of(const Job& job) {
+    if (!OidIsValid(job.source)) return NameStr(job.source_name);
+    const char* name = get_database_name(job.source);
+    if (name == nullptr) gone(NameStr(job.source_name));
+    return name;
+}
+
+const char* create_command(const Job& job) {
+    const char* source = source_of(job);
+    Oid owner = OidIsValid(job.owner) ? job.owner : facts_of(get_database_oid(source, false)).owner;
+    return psprintf("CREATE DATABASE %s TEMPLATE %s OID %u OWNER %s STRATEGY wal_log "
+                    "ALLOW_CONNECTIONS %s IS_TEMPLATE false",
+                    quote_identifier(NameStr(job.name)), quote_identifier(source), job.oid,
+                    quote_identifier(GetUserNameFromId(owner, false)),
+                    job.connectable ? "true" : "false");
+}
+
+}  // namespace
+
+Oid choose_oid() {
+    Relation databases = table_open(DatabaseRelationId, AccessShareLock);
+    Oid oid = GetNewOidWithIndex(databases, DatabaseOidIndexId, Anum_pg_database_oid);
+    table_close(databases, AccessShareLock);
+    return oid;
+}
+
+bool choose_name(const char* rest, NameData* name) {
+    snprintf(NameStr(*name), NAMEDATALEN, "%s%s", settings::name_prefix, rest);
+    return !OidIsValid(get_database_oid(NameStr(*name), true));
+}
+
+bool exists(Oid oid) { return facts_of(oid).found; }
+
+NameData open(Oid oid) {
+    Facts facts = facts_of(oid);
+    if (!facts.found) gone(psprintf("%u", oid));
+    alter(facts.name, "ALLOW_CONNECTIONS true");
+    return facts.name;
+}
+
+int sessions_in(Oid oid) { return CountDBConnections(oid); }
+
+void create(const Job& job) {
+    transaction([&] {
+        Facts facts = facts_of(job.oid);
+        if (facts.found) return;
+        remove_leftovers(job.oid);
+        utility(create_command(job));  // nothing may fail after it: it could not be undone
+    });
+}
+
+void drop(const Job& job, int desk) {
+    Facts facts{};
+    transaction([&] {
+        facts = facts_of(job.oid);
+        bool ours = facts.found && (job.confirmed ||
+                                    strcmp(NameStr(facts.name), NameStr(job.name)) == 0);
+        if (!facts.found) remove_leftovers(job.oid);
+        facts.found = ours;
+    });
+    if (!facts.found) return;
+    if (!facts.invalid) empty(job.oid, desk);
+    transaction([&] {
+        LockSharedObject(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
+        facts = facts_of(job.oid);  // nobody can rename it now
+        if (facts.found)
+            utility(psprintf("DROP DATABASE %s WITH (FORCE)",
+                             quote_identifier(NameStr(facts.name))));
+    });
+}
+
+namespace {
+
+void close(const Job& job) {
+    transaction([&] {
+        Facts facts = facts_of(job.oid);
+        if (!facts.found) gone(NameStr(job.name));
+        alter(facts.name, "ALLOW_CONNECTIONS false");
+    });
+    transaction([&] {
+        end_sessions(job.oid);
+        if (!has_prepared_transactions(facts_of(job.oid).name)) return;
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+                        errmsg("database \"%s\" has prepared transactions", NameStr(job.name)),
+                        errhint("Commit or roll back what pg_prepared_xacts lists, then finalize "
+                                "again.")));
+    });
+}
+
+void reopen(const Job& job) {
+    transaction([&] {
+        if (exists(job.oid)) open(job.oid);
+    });
+}
+
+}  // namespace
+
+int64 seal(const Job& job, int desk) {
+    ErrorData* failure = attempt([&] {
+        close(job);
+        if (job.vacuum) visitor::visit(desk, job.oid, Visit::vacuum);
+    });
+    if (failure != nullptr) {
+        reopen(job);
+        ReThrowError(failure);
+    }
+    int64 bytes = 0;
+    transaction([&] {
+        alter(facts_of(job.oid).name, "IS_TEMPLATE true");
+        bytes = DatumGetInt64(
+            DirectFunctionCall1(pg_database_size_oid, ObjectIdGetDatum(job.oid)));
+    });
+    return bytes;
+}
+
+}  // namespace testpool::database

@@ -1,0 +1,31 @@
+// Databases on disk: the only place that creates, opens, seals and drops them. It recognises them
+// by OID and never looks at a name to decide what is ours. Creating, sealing and dropping
+// may be repeated: a worker that dies in the middle is followed by another that does it again.
+#pragma once
+
+#include "board/board.h"
+
+namespace testpool::database {
+
+// --- for the steward: quick, inside its transaction -----------------------------------------
+
+/// An OID that no database has or had.
+Oid choose_oid();
+/// A name for a database that is to be created: testpool.name_prefix and `rest`, if it is free.
+bool choose_name(const char* rest, NameData* name);
+bool exists(Oid oid);
+/// Lets clients in, and returns the database's present name. Raises 3D000 if it is gone.
+NameData open(Oid oid);
+/// Client sessions in the database.
+int sessions_in(Oid oid);
+
+// --- for workers: slow, in transactions of their own ----------------------------------------
+
+/// Copies the job's source. Does nothing if the database is there already.
+void create(const Job& job);
+/// Ends whatever is in the database, and drops it with all that is left of it.
+void drop(const Job& job, int desk);
+/// Makes a filled database a template; returns its size in bytes.
+int64 seal(const Job& job, int desk);
+
+}  // namespace testpool::database

@@ -1,0 +1,25 @@
+// The errors that several rooms raise: one wording, one SQLSTATE, one hint for each.
+#pragma once
+
+#include "board/board.h"
+
+namespace testpool::errors {
+
+/// A hash as messages show it: whole if short, else its beginning and an ellipsis.
+const char* shown(const char* hash);
+
+/// An error as the steward puts it on the board.
+Reply as_reply(const ErrorData& error);
+/// How a job ended; nullptr: well.
+Outcome as_outcome(const ErrorData* error);
+/// Raises what the steward put there.
+[[noreturn]] void raise(const Reply& reply);
+
+[[noreturn]] void unknown_template(const char* hash);          // 42704
+Reply discarded_reply(const char* hash, const char* reason);   // 55000
+[[noreturn]] void unknown_database(const char* database);      // 42704
+[[noreturn]] void not_leased(const char* database);            // 55000
+/// 42501; `kind` is "template" or "database".
+[[noreturn]] void not_yours(const char* kind, const char* name, Oid owner);
+
+}  // namespace testpool::errors

@@ -1,0 +1,319 @@
+// Jobs: what there is for workers to do, and what becomes of a row when it is done.
+
+#include "catalog.h"
+#include "database.h"
+#include "errors.h"
+#include "plan.h"
+#include "pool/lifecycle.h"
+#include "settings.h"
+
+namespace testpool::pool {
+
+namespace {
+
+constexpr int most_chores = 64;  // looked at for one step; the rest has its turn later
+
+/// A row that needs a worker, and the job that it needs.
+struct Work {
+    plan::Chore chore;
+    Task task;
+    Template* of_template;  // one of the two
+    Database* of_database;
+};
+
+bool at_a_desk(bool of_template, int64 row) {
+    for (int desk = 0; desk < board::desks(); desk++) {
+        Job job = board::job_at(desk);
+        if (job.task != Task::none && job.of_template == of_template && job.row == row) return true;
+    }
+    return false;
+}
+
+bool is_due(State& state, TimestampTz at) {
+    if (at == 0 || at <= GetCurrentTimestamp()) return true;
+    look_again(state, at);
+    return false;
+}
+
+Task task_of(State& state, const Template& t) {
+    if (t.state == TemplateState::building && !t.exists) return Task::create;
+    if (t.state == TemplateState::building && t.sealing) return Task::seal;
+    if (t.state == TemplateState::discarded && OidIsValid(t.oid) && is_due(state, t.retry_at))
+        return Task::drop;
+    return Task::none;
+}
+
+Task task_of(State& state, const Database& d) {
+    if (d.state == DatabaseState::cloning) return Task::create;
+    if (d.state == DatabaseState::recycling) return Task::drop;
+    if (d.state == DatabaseState::failed && is_due(state, d.retry_at)) return Task::drop;
+    return Task::none;
+}
+
+plan::Urgency urgency_of(const Database& d, Task task) {
+    if (OidIsValid(d.role)) return plan::Urgency::awaited;
+    return task == Task::create ? plan::Urgency::unfinished : plan::Urgency::cleanup;
+}
+
+std::span<Work> open_work(State& state) {
+    auto* work = static_cast<Work*>(palloc(sizeof(Work) * most_chores));
+    size_t count = 0;
+    for (Template& t : templates(state)) {
+        Task task = task_of(state, t);
+        if (task == Task::none || at_a_desk(true, t.id) || count == most_chores) continue;
+        auto urgency = task == Task::drop ? plan::Urgency::cleanup : plan::Urgency::awaited;
+        work[count++] = {{urgency}, task, &t, nullptr};
+    }
+    for (Database& d : databases(state)) {
+        Task task = task_of(state, d);
+        if (task == Task::none || at_a_desk(false, d.id) || count == most_chores) continue;
+        work[count++] = {{urgency_of(d, task)}, task, nullptr, &d};
+    }
+    return {work, count};
+}
+
+plan::Pool pool_of(State& state, const Template& t) {
+    plan::Pool pool{};
+    for (Database& d : databases(state)) {
+        if (d.of != &t) continue;
+        pool.total++;
+        pool.ready += d.state == DatabaseState::ready;
+        pool.cloning += d.state == DatabaseState::cloning && !OidIsValid(d.role);
+    }
+    // Clones of the root template are made on demand: it may change at any time.
+    pool.target = t.is_root() ? 0 : std::max(settings::pool_size, t.prewarm);
+    pool.waiting = t.waiting;
+    pool.oldest_ticket = t.oldest_ticket;
+    pool.paused = !is_due(state, t.retry_at);
+    return pool;
+}
+
+Job job_for(const Template& t, Task task) {
+    Job job{};
+    job.task = task;
+    job.of_template = true;
+    job.row = t.id;
+    job.oid = t.oid;
+    job.name = t.database;
+    job.owner = t.owner;
+    job.connectable = true;
+    job.confirmed = t.exists;
+    job.vacuum = settings::vacuum_templates;
+    return job;
+}
+
+/// What a database is copied from.
+void set_source(const State& state, Job& job, int32 id) {
+    const Template* source = find_template(state, id);
+    if (source != nullptr && !source->is_root()) {
+        job.source = source->oid;
+        job.source_name = source->database;
+    } else {
+        strlcpy(NameStr(job.source_name), settings::root_template, NAMEDATALEN);
+    }
+}
+
+Job job_for(const State& state, const Database& d, Task task) {
+    Job job{};
+    job.task = task;
+    job.row = d.id;
+    job.oid = d.oid;
+    job.name = d.name;
+    job.confirmed = d.ready_at != 0;
+    if (task == Task::create) set_source(state, job, d.of->id);
+    return job;
+}
+
+NameData free_clone_name(const Template& t, int64& id) {
+    NameData name;
+    do {
+        id = catalog::next_database_id();
+    } while (!database::choose_name(psprintf("%d_" INT64_FORMAT, t.id, id), &name));
+    return name;
+}
+
+Database& begin_clone(State& state, Template& t) {
+    auto* d = static_cast<Database*>(MemoryContextAllocZero(state.memory, sizeof(Database)));
+    d->of = &t;
+    d->name = free_clone_name(t, d->id);
+    d->oid = database::choose_oid();
+    d->state = DatabaseState::cloning;
+    d->generation = 1;
+    d->created_at = GetCurrentTimestamp();
+    catalog::insert(*d);
+    MemoryContext caller = MemoryContextSwitchTo(state.memory);
+    state.databases = lappend(state.databases, d);
+    MemoryContextSwitchTo(caller);
+    return *d;
+}
+
+void forget(State& state, Database& d) {
+    catalog::remove(d);
+    state.databases = list_delete_ptr(state.databases, &d);
+}
+
+/// The session that waits for this build, if it still does.
+bool builder_request(const Template& t, Request* request) {
+    for (uint64 ticket = 0; board::next_request(ticket, request); ticket = request->ticket)
+        if (request->verb == Verb::init_template && request->session == t.builder.session &&
+            strcmp(request->hash, t.hash) == 0)
+            return true;
+    return false;
+}
+
+Reply error_of(const Outcome& outcome) {
+    Reply error{};
+    error.sqlstate = outcome.sqlstate;
+    strlcpy(error.message, outcome.message, sizeof(error.message));
+    return error;
+}
+
+void created(State& state, Template& t, const Outcome& outcome) {
+    Request request;
+    bool awaited = builder_request(t, &request);
+    if (outcome.sqlstate == 0) {
+        t.exists = true;
+        catalog::update(t);
+        if (t.state == TemplateState::building && !awaited)
+            discard(state, t, "the session that claimed it did not wait", false);
+        return;
+    }
+    if (awaited) board::reply(request.ticket, error_of(outcome));
+    if (t.state == TemplateState::building) discard(state, t, outcome.message, false);
+}
+
+void sealed(State& state, Template& t, const Outcome& outcome) {
+    if (t.state != TemplateState::building) return;  // discarded meanwhile
+    t.sealing = false;
+    if (outcome.sqlstate == 0) {
+        t.state = TemplateState::finalized;
+        t.finalized_at = GetCurrentTimestamp();
+        t.bytes = outcome.bytes;
+        board::remove_lease(key_of(t));
+        ereport(LOG, (errmsg("testpool: template \"%s\" is finalized", errors::shown(t.hash))));
+    } else {
+        t.error = error_of(outcome);
+        ereport(LOG, (errmsg("testpool: template \"%s\" could not be finalized: %s",
+                             errors::shown(t.hash), outcome.message)));
+    }
+    catalog::update(t);
+    (void)state;
+}
+
+void dropped(Template& t, const Outcome& outcome) {
+    if (outcome.sqlstate == 0) {
+        t.oid = InvalidOid;
+        t.exists = false;
+    } else {
+        t.retry_at = retry_time(t.failures++);
+        ereport(LOG, (errmsg("testpool: database \"%s\" could not be dropped: %s",
+                             NameStr(t.database), outcome.message)));
+    }
+    catalog::update(t);
+}
+
+void fail(State& state, Database& d, const Outcome& outcome) {
+    d.state = DatabaseState::failed;
+    d.error = stored(state, outcome.message);
+    d.retry_at = retry_time(d.of->failures);
+    catalog::update(d);
+    ereport(LOG, (errmsg("testpool: database \"%s\" failed: %s", NameStr(d.name),
+                         outcome.message)));
+    Request request;
+    for (uint64 ticket = 0; board::next_request(ticket, &request); ticket = request.ticket)
+        if (request.verb == Verb::recreate && request.accepted &&
+            strcmp(NameStr(request.database), NameStr(d.name)) == 0)
+            board::reply(request.ticket, error_of(outcome));
+}
+
+void clone_failed(State& state, Database& d, const Outcome& outcome) {
+    Template& t = *d.of;
+    fail(state, d, outcome);
+    t.retry_at = d.retry_at;
+    t.failures++;
+    catalog::update(t);
+    if (!t.is_root() && t.state == TemplateState::finalized && !database::exists(t.oid))
+        discard(state, t, "its database was dropped by someone else", true);
+}
+
+void cloned(State& state, Database& d) {
+    Template& t = *d.of;
+    if (t.failures > 0) {
+        t.failures = 0;
+        t.retry_at = 0;
+        catalog::update(t);
+    }
+    d.error = nullptr;
+    d.retry_at = 0;
+    d.ready_at = GetCurrentTimestamp();
+    if (OidIsValid(d.role))
+        lease(state, d);
+    else if (t.state == TemplateState::discarded)
+        recycle(state, d);
+    else {
+        d.state = DatabaseState::ready;
+        catalog::update(d);
+    }
+}
+
+void dropped(State& state, Database& d) {
+    bool leased = OidIsValid(d.role);
+    if (!leased || d.of->state == TemplateState::discarded) {
+        board::remove_lease(key_of(d));
+        forget(state, d);
+        return;
+    }
+    d.state = DatabaseState::cloning;
+    d.oid = database::choose_oid();
+    d.ready_at = 0;
+    d.generation++;
+    catalog::update(d);
+}
+
+}  // namespace
+
+void job_done(State& state, const Job& job, const Outcome& outcome) {
+    if (job.of_template) {
+        Template* t = find_template(state, static_cast<int32>(job.row));
+        if (t == nullptr) return;
+        if (job.task == Task::create) created(state, *t, outcome);
+        if (job.task == Task::seal) sealed(state, *t, outcome);
+        if (job.task == Task::drop) dropped(*t, outcome);
+        return;
+    }
+    Database* d = find_database(state, job.row);
+    if (d == nullptr) return;
+    if (outcome.sqlstate == 0 && job.task == Task::create) cloned(state, *d);
+    if (outcome.sqlstate == 0 && job.task == Task::drop) dropped(state, *d);
+    if (outcome.sqlstate != 0 && job.task == Task::create) clone_failed(state, *d, outcome);
+    if (outcome.sqlstate != 0 && job.task == Task::drop) fail(state, *d, outcome);
+}
+
+std::optional<Job> next_job(State& state) {
+    std::span<Work> work = open_work(state);
+    auto* chores = static_cast<plan::Chore*>(palloc(sizeof(plan::Chore) * most_chores));
+    for (size_t i = 0; i < work.size(); i++) chores[i] = work[i].chore;
+
+    int room_for_pools = std::max(1, list_length(state.templates));
+    auto* pools = static_cast<plan::Pool*>(palloc(sizeof(plan::Pool) * room_for_pools));
+    auto** owners = static_cast<Template**>(palloc(sizeof(Template*) * room_for_pools));
+    size_t count = 0;
+    for (Template& t : templates(state)) {
+        if (t.state != TemplateState::finalized) continue;
+        owners[count] = &t;
+        pools[count++] = pool_of(state, t);
+    }
+
+    plan::Step step = plan::next({chores, work.size()}, {pools, count},
+                                 {.pool_max = settings::pool_max, .room = room(state)});
+    if (step.kind == plan::Step::rest) return std::nullopt;
+    if (step.kind == plan::Step::clone)
+        return job_for(state, begin_clone(state, *owners[step.index]), Task::create);
+    const Work& chosen = work[step.index];
+    if (chosen.of_database != nullptr) return job_for(state, *chosen.of_database, chosen.task);
+    Job job = job_for(*chosen.of_template, chosen.task);
+    if (chosen.task == Task::create) set_source(state, job, chosen.of_template->base);
+    return job;
+}
+
+}  // namespace testpool::pool

@@ -1,0 +1,316 @@
+// Leases: acquired, released, kept, recreated, abandoned.
+
+#include "catalog.h"
+#include "database.h"
+#include "errors.h"
+#include "pool/lifecycle.h"
+#include "settings.h"
+
+namespace testpool::pool {
+
+namespace {
+
+[[noreturn]] void no_choice(const State& state, TemplateState among) {
+    StringInfoData list;
+    initStringInfo(&list);
+    for (Template& t : templates(state)) {
+        if (t.is_root() || t.state != among) continue;
+        appendStringInfo(&list, "%s\"%s\"", list.len > 0 ? ", " : "", errors::shown(t.hash));
+        if (t.name != nullptr) appendStringInfo(&list, " (%s)", t.name);
+    }
+    ereport(ERROR, (errcode(ERRCODE_AMBIGUOUS_PARAMETER),
+                    errmsg("there are several templates to acquire from"),
+                    errdetail("The templates are: %s.", list.data),
+                    errhint("Pass a hash to testpool.acquire, or set testpool.template.")));
+    pg_unreachable();
+}
+
+int count(const State& state, TemplateState wanted, Template** last) {
+    int number = 0;
+    for (Template& t : templates(state)) {
+        if (t.is_root() || t.state != wanted) continue;
+        *last = &t;
+        number++;
+    }
+    return number;
+}
+
+/// The row that stands for testpool.root_template; made when it is first needed.
+Template& root(State& state) {
+    for (Template& t : templates(state))
+        if (t.is_root()) return t;
+    auto* t = static_cast<Template*>(MemoryContextAllocZero(state.memory, sizeof(Template)));
+    t->id = static_cast<int32>(catalog::next_template_id());
+    t->state = TemplateState::finalized;
+    t->owner = BOOTSTRAP_SUPERUSERID;
+    catalog::insert(*t);
+    MemoryContext caller = MemoryContextSwitchTo(state.memory);
+    state.templates = lappend(state.templates, t);
+    MemoryContextSwitchTo(caller);
+    return *t;
+}
+
+Template& chosen(State& state) {
+    Template* t = nullptr;
+    for (TemplateState wanted : {TemplateState::finalized, TemplateState::building}) {
+        int number = count(state, wanted, &t);
+        if (number > 1) no_choice(state, wanted);
+        if (number == 1) return *t;
+    }
+    return root(state);
+}
+
+Template& wanted(State& state, const Request& request) {
+    if (!request.has_hash) return chosen(state);
+    if (Template* t = find_living(state, request.hash)) return *t;
+    if (const Template* old = find_discarded(state, request.hash))
+        errors::raise(errors::discarded_reply(old->hash, old->reason));
+    errors::unknown_template(request.hash);
+}
+
+/// The clone that has been ready longest.
+Database* first_ready(const State& state, const Template& t) {
+    Database* first = nullptr;
+    for (Database& d : databases(state))
+        if (d.of == &t && d.state == DatabaseState::ready &&
+            (first == nullptr || d.ready_at < first->ready_at))
+            first = &d;
+    return first;
+}
+
+int count(const State& state, const Template& t, DatabaseState wanted) {
+    int number = 0;
+    for (Database& d : databases(state)) number += d.of == &t && d.state == wanted;
+    return number;
+}
+
+void append_oldest_leases(StringInfo text, const State& state, const Template& t) {
+    constexpr int shown = 3;
+    TimestampTz after = 0;
+    for (int i = 0; i < shown; i++) {
+        Database* oldest = nullptr;
+        for (Database& d : databases(state))
+            if (d.of == &t && d.leased_at > after &&
+                (oldest == nullptr || d.leased_at < oldest->leased_at))
+                oldest = &d;
+        if (oldest == nullptr) return;
+        after = oldest->leased_at;
+        const char* role = GetUserNameFromId(oldest->role, true);
+        appendStringInfo(text,
+                         "%s\"%s\" by role \"%s\" (process %d, application \"%s\") since %s",
+                         i == 0 ? " The oldest leases: " : ", ", NameStr(oldest->name),
+                         role != nullptr ? role : "?", oldest->holder.session.pid,
+                         NameStr(oldest->holder.application),
+                         timestamptz_to_str(oldest->leased_at));
+    }
+    appendStringInfoChar(text, '.');
+}
+
+const char* last_error(const State& state, const Template& t) {
+    const char* error = nullptr;
+    for (Database& d : databases(state))
+        if (d.of == &t && d.state == DatabaseState::failed && d.error != nullptr) error = d.error;
+    return error;
+}
+
+[[noreturn]] void timed_out(const State& state, const Template& t, const Request& request) {
+    StringInfoData detail;
+    initStringInfo(&detail);
+    long waited = TimestampDifferenceMilliseconds(request.since, GetCurrentTimestamp());
+    if (t.state == TemplateState::building)
+        appendStringInfo(&detail,
+                         "Waited %ld ms for the template, which process %d (application \"%s\") "
+                         "has been building since %s.",
+                         waited, t.builder.session.pid, NameStr(t.builder.application),
+                         timestamptz_to_str(t.claimed_at));
+    else
+        appendStringInfo(&detail,
+                         "Waited %ld ms for a clone: %d cloning, %d leased, %d kept, %d recycling, "
+                         "%d failed.",
+                         waited, count(state, t, DatabaseState::cloning),
+                         count(state, t, DatabaseState::leased),
+                         count(state, t, DatabaseState::kept),
+                         count(state, t, DatabaseState::recycling),
+                         count(state, t, DatabaseState::failed));
+    if (const char* error = last_error(state, t))
+        appendStringInfo(&detail, " The last failure: %s.", error);
+    append_oldest_leases(&detail, state, t);
+    ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+                    errmsg("no clone of template \"%s\" became ready in time",
+                           t.is_root() ? settings::root_template : errors::shown(t.hash)),
+                    errdetail_internal("%s", detail.data),
+                    errhint("Release databases sooner, raise testpool.pool_max, or wait longer "
+                            "with testpool.acquire_timeout.")));
+    pg_unreachable();
+}
+
+void note_waiting(State& state, Template& t, const Request& request) {
+    if (request.deadline <= GetCurrentTimestamp()) timed_out(state, t, request);
+    look_again(state, request.deadline);
+    if (t.waiting == 0) t.oldest_ticket = request.ticket;
+    t.waiting++;
+}
+
+Reply leased(const Database& d) {
+    Reply reply{};
+    reply.database = d.name;
+    reply.granted = key_of(d);
+    reply.subject = key_of(d);
+    return reply;
+}
+
+/// The leased or kept database that a request is about.
+Database& held(const State& state, const Request& request) {
+    Database* d = find_database(state, NameStr(request.database));
+    if (d == nullptr) errors::unknown_database(NameStr(request.database));
+    if (!OidIsValid(d->role)) errors::not_leased(NameStr(d->name));
+    if (!may_act(request, d->role)) errors::not_yours("database", NameStr(d->name), d->role);
+    return *d;
+}
+
+}  // namespace
+
+std::optional<Reply> acquire(State& state, const Request& request) {
+    Template& t = wanted(state, request);
+    Database* d = t.state == TemplateState::finalized ? first_ready(state, t) : nullptr;
+    while (d != nullptr && !database::exists(d->oid)) {
+        recycle(state, *d);  // somebody dropped it
+        d = first_ready(state, t);
+    }
+    if (d == nullptr) {
+        note_waiting(state, t, request);
+        return std::nullopt;
+    }
+    d->role = request.role;
+    d->holder.session = request.session;
+    strlcpy(NameStr(d->holder.application), request.application, NAMEDATALEN);
+    strlcpy(NameStr(d->holder.client), request.client, NAMEDATALEN);
+    lease(state, *d);
+    return leased(*d);
+}
+
+std::optional<Reply> release(State& state, const Request& request) {
+    held(state, request);
+    errors::not_leased(NameStr(request.database));  // its release is on the way already
+}
+
+std::optional<Reply> recreate(State& state, const Request& request) {
+    Database& d = held(state, request);
+    if (request.accepted) {
+        if (d.state == DatabaseState::leased) return Reply{};
+        return std::nullopt;  // a failure is answered by job_done
+    }
+    if (d.state != DatabaseState::leased) errors::not_leased(NameStr(d.name));
+    if (d.of->state == TemplateState::discarded)
+        errors::raise(errors::discarded_reply(d.of->hash, d.of->reason));
+    d.state = DatabaseState::recycling;
+    catalog::update(d);
+    board::accept(request.ticket);
+    return std::nullopt;
+}
+
+std::optional<Reply> keep(State& state, const Request& request) {
+    Database& d = held(state, request);
+    if (d.state != DatabaseState::leased && d.state != DatabaseState::kept)
+        errors::not_leased(NameStr(d.name));
+    d.state = DatabaseState::kept;
+    d.reason = request.has_text ? stored(state, request.text) : nullptr;
+    catalog::update(d);
+    post_lease(d);
+    Reply reply = leased(d);
+    reply.granted = 0;
+    return reply;
+}
+
+std::optional<Reply> prewarm(State& state, const Request& request) {
+    Template& t = wanted(state, request);
+    int ready = count(state, t, DatabaseState::ready);
+    if (t.state == TemplateState::finalized && ready >= request.count)
+        return Reply{.count = ready};
+    if (request.deadline <= GetCurrentTimestamp()) timed_out(state, t, request);
+    look_again(state, request.deadline);
+    t.prewarm = std::max(t.prewarm, request.count);
+    return std::nullopt;
+}
+
+void take_back(State& state, const Reply& reply) {
+    if (reply.granted > 0) {
+        Database* d = find_database(state, static_cast<int64>(reply.granted));
+        if (d != nullptr && d->state == DatabaseState::leased) recycle(state, *d);
+    } else if (reply.granted < 0) {
+        Template* t = find_template(state, static_cast<int32>(-reply.granted));
+        if (t != nullptr && t->state == TemplateState::building)
+            discard(state, *t, "the session that claimed it did not wait", false);
+    }
+}
+
+void post_leases(const State& state) {
+    Lease lease{};
+    for (int i = board::lease_room() - 1; i >= 0; i--) {
+        if (!board::lease_at(i, &lease)) continue;
+        if (lease.kind == LeaseKind::claim ? find_template(state, static_cast<int32>(-lease.key)) == nullptr
+                                           : find_database(state, static_cast<int64>(lease.key)) == nullptr)
+            board::remove_lease(lease.key);
+    }
+    for (Database& d : databases(state))
+        if (OidIsValid(d.role)) post_lease(d);
+    for (Template& t : templates(state))
+        if (t.state == TemplateState::building) post_claim(t);
+}
+
+namespace {
+
+bool is_abandoned(State& state, const Lease& lease) {
+    if (board::session_alive(lease.session)) return false;
+    TimestampTz now = GetCurrentTimestamp();
+    if (!lease.orphaned) {
+        board::mark_orphaned(lease.key, now);
+        look_again(state, TimestampTzPlusMilliseconds(now, settings::lease_grace));
+        return false;
+    }
+    // Whoever is inside now has a whole grace after leaving.
+    constexpr int shortest_look_ms = 100;
+    bool inside = database::sessions_in(lease.oid) > 0;
+    int grace = settings::lease_grace;
+    TimestampTz over = TimestampTzPlusMilliseconds(
+        inside ? now : lease.last_seen, inside ? std::max(grace, shortest_look_ms) : grace);
+    if (!inside && over <= now) return true;
+    look_again(state, over);
+    return false;
+}
+
+bool end_claim_if_over(State& state, const Lease& lease) {
+    Template* t = find_template(state, static_cast<int32>(-lease.key));
+    if (t == nullptr || t->state != TemplateState::building) {
+        board::remove_lease(lease.key);
+        return true;
+    }
+    if (t->sealing) return false;
+    if (lease.end == LeaseEnd::rolled_back)
+        discard(state, *t, "the transaction that claimed it was rolled back", false);
+    else if (is_abandoned(state, lease))
+        discard(state, *t, "its builder is gone", false);
+    return t->state == TemplateState::discarded;
+}
+
+}  // namespace
+
+bool end_if_over(State& state, const Lease& lease) {
+    if (lease.kind == LeaseKind::claim) return end_claim_if_over(state, lease);
+    Database* d = find_database(state, static_cast<int64>(lease.key));
+    if (d == nullptr) {
+        board::remove_lease(lease.key);
+        return true;
+    }
+    if (d->state != DatabaseState::leased && d->state != DatabaseState::kept)
+        return false;  // it is being recreated: later
+    bool over = lease.end != LeaseEnd::none;
+    bool abandoned = !over && d->state == DatabaseState::leased && is_abandoned(state, lease);
+    if (abandoned)
+        ereport(LOG, (errmsg("testpool: the lease of database \"%s\" was abandoned by process %d",
+                             NameStr(d->name), lease.session.pid)));
+    if (over || abandoned) recycle(state, *d);
+    return over || abandoned;
+}
+
+}  // namespace testpool::pool

@@ -1,0 +1,169 @@
+// The transitions and look-ups that templates, leases and jobs share.
+
+#include "pool/lifecycle.h"
+
+#include "catalog.h"
+#include "database.h"
+#include "errors.h"
+#include "settings.h"
+
+namespace testpool::pool {
+
+TimestampTz retry_time(int failures) {
+    int64 seconds = std::min(60, 1 << std::min(failures, 6));
+    return GetCurrentTimestamp() + seconds * USECS_PER_SEC;
+}
+
+const char* stored(const State& state, const char* text) {
+    return text == nullptr ? nullptr : MemoryContextStrdup(state.memory, text);
+}
+
+Template* find_living(const State& state, const char* hash) {
+    for (Template& t : templates(state))
+        if (!t.is_root() && t.state != TemplateState::discarded && strcmp(t.hash, hash) == 0)
+            return &t;
+    return nullptr;
+}
+
+Template* find_discarded(const State& state, const char* hash) {
+    Template* last = nullptr;
+    for (Template& t : templates(state))
+        if (!t.is_root() && t.state == TemplateState::discarded && strcmp(t.hash, hash) == 0)
+            last = &t;
+    return last;
+}
+
+Template* find_template(const State& state, int32 id) {
+    for (Template& t : templates(state))
+        if (t.id == id) return &t;
+    return nullptr;
+}
+
+Database* find_database(const State& state, const char* name) {
+    for (Database& d : databases(state))
+        if (strcmp(NameStr(d.name), name) == 0) return &d;
+    return nullptr;
+}
+
+Database* find_database(const State& state, int64 id) {
+    for (Database& d : databases(state))
+        if (d.id == id) return &d;
+    return nullptr;
+}
+
+LeaseKey key_of(const Template& t) { return -static_cast<LeaseKey>(t.id); }
+LeaseKey key_of(const Database& d) { return d.id; }
+
+bool may_act(const Request& request, Oid owner) {
+    return request.superuser || has_privs_of_role(request.role, owner);
+}
+
+int room(const State& state) {
+    int used = list_length(state.databases);
+    for (Template& t : templates(state))
+        if (OidIsValid(t.oid)) used++;
+    return settings::max_databases - used;
+}
+
+void look_again(State& state, TimestampTz at) {
+    if (state.look_again == 0 || at < state.look_again) state.look_again = at;
+}
+
+void fail_waiting(const Template& t, const Reply& error) {
+    Request request;
+    for (uint64 ticket = 0; board::next_request(ticket, &request); ticket = request.ticket) {
+        bool waits = request.verb == Verb::init_template || request.verb == Verb::acquire ||
+                     request.verb == Verb::prewarm || request.verb == Verb::finalize;
+        if (!waits || !request.has_hash || strcmp(request.hash, t.hash) != 0) continue;
+        board::reply(request.ticket, error);
+    }
+}
+
+void discard(State& state, Template& t, const char* reason, bool tell_waiting) {
+    t.state = TemplateState::discarded;
+    t.sealing = false;
+    t.reason = stored(state, reason);
+    t.discarded_at = GetCurrentTimestamp();
+    catalog::update(t);
+    for (Database& d : databases(state))
+        if (d.of == &t && d.state == DatabaseState::ready) recycle(state, d);
+    board::remove_lease(key_of(t));
+    if (tell_waiting) fail_waiting(t, errors::discarded_reply(t.hash, t.reason));
+    ereport(LOG, (errmsg("testpool: template \"%s\" was discarded: %s", errors::shown(t.hash),
+                         reason != nullptr ? reason : "no reason given")));
+}
+
+void recycle(State& /*state*/, Database& d) {
+    d.state = DatabaseState::recycling;
+    d.role = InvalidOid;
+    d.holder = {};
+    d.leased_at = 0;
+    d.reason = nullptr;
+    catalog::update(d);
+    board::remove_lease(key_of(d));
+}
+
+void lease(State& /*state*/, Database& d) {
+    d.name = database::open(d.oid);
+    d.state = DatabaseState::leased;
+    d.leased_at = GetCurrentTimestamp();
+    catalog::update(d);
+    post_lease(d);
+}
+
+void post_lease(const Database& d) {
+    Lease lease{};
+    lease.key = key_of(d);
+    lease.oid = d.oid;
+    lease.database = d.name;
+    lease.role = d.role;
+    lease.session = d.holder.session;
+    lease.kind = d.state == DatabaseState::kept ? LeaseKind::kept : LeaseKind::lease;
+    lease.last_seen = GetCurrentTimestamp();
+    board::put_lease(lease);
+}
+
+void post_claim(const Template& t) {
+    Lease claim{};
+    claim.key = key_of(t);
+    claim.oid = t.oid;
+    claim.database = t.database;
+    claim.role = t.owner;
+    claim.session = t.builder.session;
+    claim.kind = LeaseKind::claim;
+    claim.last_seen = GetCurrentTimestamp();
+    board::put_lease(claim);
+}
+
+std::optional<Reply> serve(State& state, const Request& request) {
+    switch (request.verb) {
+        case Verb::init_template:
+            return init_template(state, request);
+        case Verb::finalize:
+            return finalize(state, request);
+        case Verb::discard:
+            return discard(state, request);
+        case Verb::acquire:
+            return acquire(state, request);
+        case Verb::release:
+            return release(state, request);
+        case Verb::recreate:
+            return recreate(state, request);
+        case Verb::keep:
+            return keep(state, request);
+        case Verb::prewarm:
+            return prewarm(state, request);
+        case Verb::reset:
+            return reset(state, request);
+    }
+    pg_unreachable();
+}
+
+void forget_waiting(State& state) {
+    for (Template& t : templates(state)) {
+        t.waiting = 0;
+        t.prewarm = 0;
+    }
+}
+
+}  // namespace testpool::pool

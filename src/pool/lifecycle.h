@@ -1,0 +1,53 @@
+// The transitions that the files of this folder share.
+#pragma once
+
+#include "pool/pool.h"
+
+namespace testpool::pool {
+
+// A thing that failed is tried again after 1 s, then 2, 4 … up to a minute.
+TimestampTz retry_time(int failures);
+
+/// A copy of the text that lives as long as the state.
+const char* stored(const State& state, const char* text);
+Template* find_living(const State& state, const char* hash);
+/// The last discarded template of that hash.
+Template* find_discarded(const State& state, const char* hash);
+Template* find_template(const State& state, int32 id);
+Database* find_database(const State& state, const char* name);
+Database* find_database(const State& state, int64 id);
+
+LeaseKey key_of(const Template& t);
+LeaseKey key_of(const Database& d);
+
+/// True if the request's role may act for `owner`.
+bool may_act(const Request& request, Oid owner);
+/// Databases that may still be created.
+int room(const State& state);
+/// Has the steward look again at that time.
+void look_again(State& state, TimestampTz at);
+
+/// Template → discarded: its clones that nobody leases are dropped, and whoever waits is told.
+void discard(State& state, Template& t, const char* reason, bool tell_waiting);
+/// Answers every request that waits for that template with an error.
+void fail_waiting(const Template& t, const Reply& error);
+/// Database → recycling; its lease ends.
+void recycle(State& state, Database& d);
+/// Database → leased, by the role and holder that it names.
+void lease(State& state, Database& d);
+
+/// Puts on the board what the row says of a lease, or of a claim.
+void post_lease(const Database& d);
+void post_claim(const Template& t);
+
+std::optional<Reply> init_template(State& state, const Request& request);
+std::optional<Reply> finalize(State& state, const Request& request);
+std::optional<Reply> discard(State& state, const Request& request);
+std::optional<Reply> acquire(State& state, const Request& request);
+std::optional<Reply> release(State& state, const Request& request);
+std::optional<Reply> recreate(State& state, const Request& request);
+std::optional<Reply> keep(State& state, const Request& request);
+std::optional<Reply> prewarm(State& state, const Request& request);
+std::optional<Reply> reset(State& state, const Request& request);
+
+}  // namespace testpool::pool

@@ -1,0 +1,34 @@
+// The pool: the life of templates and clones. The only place where a state changes; every function
+// changes the catalog first, in a transaction that the caller opens, and then `state` and the board.
+#pragma once
+
+#include <optional>
+
+#include "state.h"
+
+namespace testpool::pool {
+
+// --- requests ---------------------------------------------------------------------------------
+
+/// Answers a request, or returns nothing if it has to wait. Raises what the session is to see.
+std::optional<Reply> serve(State& state, const Request& request);
+/// To be called if the session of a granted request has gone away in the meantime.
+void take_back(State& state, const Reply& reply);
+/// Forgets who waits; serve() notes it again.
+void forget_waiting(State& state);
+
+// --- leases and claims ------------------------------------------------------------------------
+
+/// Puts the leases that the catalog knows on the board.
+void post_leases(const State& state);
+/// Ends the lease or claim at that place of the board if it is over. True if it was.
+bool end_if_over(State& state, const Lease& lease);
+
+// --- workers ----------------------------------------------------------------------------------
+
+/// Takes note of how a job ended.
+void job_done(State& state, const Job& job, const Outcome& outcome);
+/// The next job for a free worker, or nothing.
+std::optional<Job> next_job(State& state);
+
+}  // namespace testpool::pool

@@ -1,0 +1,202 @@
+// Templates: claimed, built, sealed, discarded.
+
+#include "catalog.h"
+#include "database.h"
+#include "errors.h"
+#include "pool/lifecycle.h"
+#include "settings.h"
+
+namespace testpool::pool {
+
+namespace {
+
+const Template* base_of(const State& state, const Request& request) {
+    if (!request.has_base) return nullptr;
+    const Template* base = find_living(state, request.base);
+    if (base == nullptr) errors::unknown_template(request.base);
+    if (base->state != TemplateState::finalized)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("template \"%s\" is not finalized", errors::shown(base->hash)),
+                        errhint("Finalize it before you build on it.")));
+    return base;
+}
+
+void require_room(const State& state) {
+    if (room(state) > 0) return;
+    ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+                    errmsg("testpool has %d databases already", settings::max_databases),
+                    errhint("Discard templates, release databases, or raise "
+                            "testpool.max_databases.")));
+}
+
+bool has_databases(const State& state, const Template& t) {
+    for (Database& d : databases(state))
+        if (d.of == &t) return true;
+    return OidIsValid(t.oid);
+}
+
+/// Discarded templates are remembered for their reason, until the same hash is built again or the
+/// list is long. One that still has databases stays.
+void forget_old(State& state, const char* rebuilt) {
+    constexpr int longest = 200;
+    int remembered = 0;
+    for (Template& t : templates(state)) remembered += t.state == TemplateState::discarded;
+    ListCell* cell = nullptr;
+    foreach (cell, state.templates) {
+        auto* t = static_cast<Template*>(lfirst(cell));
+        if (t->state != TemplateState::discarded || has_databases(state, *t)) continue;
+        if (strcmp(t->hash, rebuilt) != 0 && remembered <= longest) continue;
+        catalog::remove(*t);
+        state.templates = foreach_delete_current(state.templates, cell);
+        remembered--;
+    }
+}
+
+NameData free_template_name(int32& id) {
+    NameData name;
+    do {
+        id = static_cast<int32>(catalog::next_template_id());
+    } while (!database::choose_name(psprintf("template_%d", id), &name));
+    return name;
+}
+
+void claim(State& state, const Request& request) {
+    const Template* base = base_of(state, request);
+    require_room(state);
+    forget_old(state, request.hash);
+    auto* t = static_cast<Template*>(MemoryContextAllocZero(state.memory, sizeof(Template)));
+    t->database = free_template_name(t->id);
+    t->hash = stored(state, request.hash);
+    t->name = request.has_text ? stored(state, request.text) : nullptr;
+    t->state = TemplateState::building;
+    t->oid = database::choose_oid();
+    t->owner = request.role;
+    t->base = base != nullptr ? base->id : 0;
+    t->builder.session = request.session;
+    strlcpy(NameStr(t->builder.application), request.application, NAMEDATALEN);
+    strlcpy(NameStr(t->builder.client), request.client, NAMEDATALEN);
+    t->claimed_at = GetCurrentTimestamp();
+    catalog::insert(*t);
+    MemoryContext caller = MemoryContextSwitchTo(state.memory);
+    state.templates = lappend(state.templates, t);
+    MemoryContextSwitchTo(caller);
+    post_claim(*t);
+    ereport(LOG, (errmsg("testpool: template \"%s\" is being built in database \"%s\"",
+                         errors::shown(t->hash), NameStr(t->database))));
+}
+
+Reply built(const Template& t) {
+    Reply reply{};
+    reply.database = t.database;
+    reply.granted = key_of(t);
+    return reply;
+}
+
+[[noreturn]] void still_building(const Template& t) {
+    const char* owner = GetUserNameFromId(t.owner, true);
+    ereport(ERROR,
+            (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+             errmsg("template \"%s\" is still being built by another session",
+                    errors::shown(t.hash)),
+             errdetail("Process %d (role \"%s\", application \"%s\") has been building it in "
+                       "database \"%s\" since %s.",
+                       t.builder.session.pid, owner != nullptr ? owner : "?",
+                       NameStr(t.builder.application), NameStr(t.database),
+                       timestamptz_to_str(t.claimed_at)),
+             errhint("Wait longer with testpool.template_timeout, or give the build up with "
+                     "testpool.discard.")));
+    pg_unreachable();
+}
+
+Template& claimed(const State& state, const Request& request) {
+    Template* t = find_living(state, request.hash);
+    if (t == nullptr) {
+        if (const Template* old = find_discarded(state, request.hash))
+            errors::raise(errors::discarded_reply(old->hash, old->reason));
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("template \"%s\" was not claimed", errors::shown(request.hash)),
+                        errhint("Call testpool.init_template first.")));
+    }
+    if (!may_act(request, t->owner))
+        errors::not_yours("template", errors::shown(request.hash), t->owner);
+    return *t;
+}
+
+Reply sealed(const Template& t) {
+    Reply reply{};
+    reply.subject = key_of(t);
+    return reply;
+}
+
+}  // namespace
+
+std::optional<Reply> init_template(State& state, const Request& request) {
+    Template* t = find_living(state, request.hash);
+    if (t == nullptr) {
+        claim(state, request);
+        return std::nullopt;
+    }
+    if (t->state == TemplateState::finalized) return Reply{.null = true};
+    if (t->builder.session == request.session && t->owner == request.role && !t->sealing) {
+        if (t->exists) return built(*t);
+        return std::nullopt;
+    }
+    if (request.deadline <= GetCurrentTimestamp()) still_building(*t);
+    look_again(state, request.deadline);
+    return std::nullopt;
+}
+
+std::optional<Reply> finalize(State& state, const Request& request) {
+    Template& t = claimed(state, request);
+    if (t.state == TemplateState::finalized) return sealed(t);
+    if (t.sealing) return std::nullopt;
+    if (request.accepted) errors::raise(t.error);
+    if (!t.exists)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("the database of template \"%s\" is still being created",
+                               errors::shown(t.hash)),
+                        errhint("Wait for testpool.init_template to return.")));
+    t.sealing = true;
+    catalog::update(t);
+    board::accept(request.ticket);
+    return std::nullopt;
+}
+
+std::optional<Reply> discard(State& state, const Request& request) {
+    Template* t = find_living(state, request.hash);
+    if (t == nullptr) t = find_discarded(state, request.hash);
+    if (t == nullptr) errors::unknown_template(request.hash);
+    if (!may_act(request, t->owner))
+        errors::not_yours("template", errors::shown(request.hash), t->owner);
+    if (t->state != TemplateState::discarded)
+        discard(state, *t, request.has_text ? request.text : nullptr, true);
+    return Reply{};
+}
+
+std::optional<Reply> reset(State& state, const Request& request) {
+    if (!request.accepted) {
+        for (Template& t : templates(state))
+            if (!t.is_root() && t.state != TemplateState::discarded)
+                discard(state, t, "testpool.reset() was called", true);
+        for (Database& d : databases(state))
+            if (d.state == DatabaseState::leased || d.state == DatabaseState::kept ||
+                d.state == DatabaseState::ready || OidIsValid(d.role))
+                recycle(state, d);
+        board::accept(request.ticket);
+        return std::nullopt;
+    }
+    for (Database& d : databases(state))
+        if (d.state == DatabaseState::failed)
+            ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+                            errmsg("database \"%s\" cannot be dropped yet", NameStr(d.name)),
+                            errdetail("%s", d.error != nullptr ? d.error : ""),
+                            errhint("It is tried again by itself; so can you.")));
+    if (state.databases != NIL) return std::nullopt;
+    for (Template& t : templates(state))
+        if (OidIsValid(t.oid)) return std::nullopt;
+    for (Template& t : templates(state)) catalog::remove(t);
+    state.templates = NIL;
+    return Reply{};
+}
+
+}  // namespace testpool::pool

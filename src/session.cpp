@@ -1,0 +1,211 @@
+// A client's session. What it is handed is its own at once, so that a test can connect before the
+// acquiring transaction commits; therefore a roll-back has to give it back, and a release
+// must wait for the commit. Both are remembered here as effects of the (sub)transaction.
+
+#include "session.h"
+
+#include "errors.h"
+#include "settings.h"
+
+namespace testpool::session {
+
+namespace {
+
+// How often a waiting session makes sure that somebody will answer. It is woken by the answer.
+constexpr long steward_check_ms = 5'000;
+// The steward answers at the deadline; a session gives up by itself a little later.
+constexpr int deadline_slack_ms = 5'000;
+
+struct Effect {
+    enum Kind { granted, released } kind;
+    LeaseKey lease;
+    SubTransactionId subtransaction;
+};
+
+List* effects = NIL;  // of Effect, in the transaction's memory
+bool asking = false;
+bool catalog_is_new = false;
+
+template <class Each>
+void each_effect(Each each) {
+    ListCell* cell = nullptr;
+    foreach (cell, effects) each(*static_cast<Effect*>(lfirst(cell)));
+}
+
+void remember(Effect::Kind kind, LeaseKey lease) {
+    MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
+    auto* effect = static_cast<Effect*>(palloc(sizeof(Effect)));
+    *effect = {kind, lease, GetCurrentSubTransactionId()};
+    effects = lappend(effects, effect);
+    MemoryContextSwitchTo(caller);
+}
+
+template <class Test>
+void forget_if(Test test) {
+    ListCell* cell = nullptr;
+    foreach (cell, effects)
+        if (test(*static_cast<Effect*>(lfirst(cell))))
+            effects = foreach_delete_current(effects, cell);
+}
+
+/// A call that ended in an error may have been answered in the same moment.
+void leave_seat() {
+    if (!asking) return;
+    asking = false;
+    LeaseKey given = board::leave();
+    if (given != 0) board::end_lease(given, LeaseEnd::rolled_back);
+}
+
+void at_transaction_end(XactEvent event, void* /*argument*/) {
+    switch (event) {
+        case XACT_EVENT_PRE_PREPARE:
+            if (effects == NIL) return;
+            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                            errmsg("cannot prepare a transaction that has acquired or released "
+                                   "a database"),
+                            errhint("Call testpool's functions outside the transaction.")));
+            return;
+        case XACT_EVENT_COMMIT:
+            each_effect([](Effect& e) {
+                if (e.kind == Effect::released) board::end_lease(e.lease, LeaseEnd::released);
+            });
+            if (catalog_is_new) board::announce_catalog();
+            catalog_is_new = false;
+            effects = NIL;
+            return;
+        case XACT_EVENT_ABORT:
+            catalog_is_new = false;
+            leave_seat();
+            each_effect([](Effect& e) {
+                if (e.kind == Effect::granted) board::end_lease(e.lease, LeaseEnd::rolled_back);
+            });
+            effects = NIL;
+            return;
+        default:
+            return;
+    }
+}
+
+void at_subtransaction_end(SubXactEvent event, SubTransactionId own, SubTransactionId parent,
+                           void* /*argument*/) {
+    if (event == SUBXACT_EVENT_COMMIT_SUB) {
+        each_effect([&](Effect& e) {
+            if (e.subtransaction == own) e.subtransaction = parent;
+        });
+    } else if (event == SUBXACT_EVENT_ABORT_SUB) {
+        leave_seat();
+        each_effect([&](Effect& e) {
+            if (e.subtransaction == own && e.kind == Effect::granted)
+                board::end_lease(e.lease, LeaseEnd::rolled_back);
+        });
+        forget_if([&](Effect& e) { return e.subtransaction == own; });
+    }
+}
+
+void require_answer_soon(const Request& request) {
+    if (!board::steward_alive())
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("the testpool steward is not running"),
+                        errdetail("It serves the requests of all sessions, from database \"%s\".",
+                                  settings::database),
+                        errhint("The server's log tells why. Raising max_worker_processes may "
+                                "help.")));
+    if (request.deadline != 0 && TimestampDifferenceExceeds(request.deadline, GetCurrentTimestamp(),
+                                                            deadline_slack_ms))
+        ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+                        errmsg("the testpool steward did not answer in time"),
+                        errhint("Look for what blocks it in pg_stat_activity and pg_locks.")));
+}
+
+Reply wait_for_reply(const Request& request) {
+    uint32 event = compat::wait_event("TestpoolReply");
+    Reply reply;
+    while (!board::answered(&reply)) {
+        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, steward_check_ms,
+                  event);
+        ResetLatch(MyLatch);
+        CHECK_FOR_INTERRUPTS();
+        require_answer_soon(request);
+    }
+    return reply;
+}
+
+bool release_pending(LeaseKey lease) {
+    bool found = false;
+    each_effect([&](Effect& e) { found |= e.kind == Effect::released && e.lease == lease; });
+    return found;
+}
+
+}  // namespace
+
+void define() {
+    RegisterXactCallback(at_transaction_end, nullptr);
+    RegisterSubXactCallback(at_subtransaction_end, nullptr);
+}
+
+void require_usable(const char* function) {
+    PreventCommandDuringRecovery(function);
+    PreventCommandIfReadOnly(function);
+    const char* here = get_database_name(MyDatabaseId);
+    if (here != nullptr && strcmp(here, settings::database) == 0) return;
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("%s cannot be called in database \"%s\"", function, here),
+                    errdetail("The home database of testpool is \"%s\".", settings::database),
+                    errhint("Connect to database \"%s\" and call it there.", settings::database)));
+}
+
+Request request(Verb verb) {
+    Request request{};
+    request.verb = verb;
+    request.role = GetUserId();
+    request.superuser = superuser();
+    request.since = GetCurrentTimestamp();
+    strlcpy(request.application, application_name, sizeof(request.application));
+    if (MyProcPort != nullptr && MyProcPort->remote_host != nullptr)
+        strlcpy(request.client, MyProcPort->remote_host, sizeof(request.client));
+    return request;
+}
+
+Reply ask(const Request& request) {
+    board::watch_session();
+    asking = true;
+    board::post(request);
+    Reply reply = wait_for_reply(request);
+    if (reply.granted != 0) remember(Effect::granted, reply.granted);
+    board::leave();
+    asking = false;
+    if (reply.sqlstate != 0) errors::raise(reply);
+    return reply;
+}
+
+void release(const char* database) {
+    Lease lease;
+    bool held = board::find_lease(database, &lease) && lease.kind != LeaseKind::claim &&
+                lease.end == LeaseEnd::none && !release_pending(lease.key);
+    if (!held) {
+        Request why = request(Verb::release);
+        strlcpy(NameStr(why.database), database, NAMEDATALEN);
+        ask(why);
+        errors::not_leased(database);
+    }
+    if (!superuser() && !has_privs_of_role(GetUserId(), lease.role))
+        errors::not_yours("database", database, lease.role);
+    remember(Effect::released, lease.key);
+}
+
+void release_all() {
+    int room = board::lease_room();
+    auto* leases = static_cast<Lease*>(palloc(sizeof(Lease) * room));
+    int count = board::leases_of({MyProcPid, MyStartTimestamp}, leases, room);
+    for (int i = 0; i < count; i++)
+        if (!release_pending(leases[i].key)) remember(Effect::released, leases[i].key);
+    pfree(leases);
+}
+
+void forget_grant(LeaseKey lease) {
+    forget_if([&](Effect& e) { return e.kind == Effect::granted && e.lease == lease; });
+}
+
+void announce_catalog_at_commit() { catalog_is_new = true; }
+
+}  // namespace testpool::session

@@ -1,0 +1,33 @@
+// A client's session: asks the steward, and makes what it got or gave follow its transaction.
+#pragma once
+
+#include "board/board.h"
+
+namespace testpool::session {
+
+/// Follows transactions and subtransactions; called once, by _PG_init.
+void define();
+
+/// Raises unless the function may run here and now: 55000 outside the home database, 25006 in
+/// recovery or in a read-only transaction.
+void require_usable(const char* function);
+
+/// A request that names the calling role and session.
+Request request(Verb verb);
+
+/// Asks and waits, interruptibly. Raises the steward's error. A database that the reply hands out
+/// is given back if the current (sub)transaction rolls back.
+Reply ask(const Request& request);
+
+/// Ends a lease when the transaction commits. Raises 42704, 55000 or 42501.
+void release(const char* database);
+/// The same for every lease of this session.
+void release_all();
+
+/// Takes a lease or claim out of the transaction's care: a roll-back no longer gives it back.
+void forget_grant(LeaseKey lease);
+
+/// Has the steward look at the tables again once this transaction has committed.
+void announce_catalog_at_commit();
+
+}  // namespace testpool::session

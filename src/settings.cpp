@@ -1,0 +1,114 @@
+// The settings testpool.*, with unit, bounds and description as they stand in pg_settings.
+
+#include <unistd.h>
+
+#include "settings.h"
+
+namespace testpool::settings {
+
+char* database;
+char* name_prefix;
+char* root_template;
+char* default_template;
+int pool_size;
+int pool_max;
+int max_databases;
+int workers;
+int acquire_timeout;
+int template_timeout;
+int lease_grace;
+bool vacuum_templates;
+
+namespace {
+
+constexpr int longest_timeout = 24 * 60 * 60 * 1000;
+constexpr size_t longest_prefix = 32;  // leaves room for two numbers in a database name
+
+struct Bounds {
+    int low;
+    int high;
+};
+
+void integer(const char* name, int* variable, int standard, Bounds bounds, GucContext context,
+             int unit, const char* what, const char* detail = nullptr) {
+    DefineCustomIntVariable(name, what, detail, variable, standard, bounds.low, bounds.high,
+                            context, unit, nullptr, nullptr, nullptr);
+}
+
+void string(const char* name, char** variable, const char* standard, GucContext context,
+            GucStringCheckHook check, const char* what, const char* detail = nullptr) {
+    DefineCustomStringVariable(name, what, detail, variable, standard, context, 0, check, nullptr,
+                               nullptr);
+}
+
+int processors() {
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : static_cast<int>(count);
+}
+
+bool is_prefix(char** value, void** /*extra*/, GucSource /*source*/) {
+    size_t length = strlen(*value);
+    if (length >= 1 && length <= longest_prefix) return true;
+    GUC_check_errdetail("A name prefix has 1 to %zu bytes.", longest_prefix);
+    return false;
+}
+
+bool is_database_name(char** value, void** /*extra*/, GucSource /*source*/) {
+    size_t length = strlen(*value);
+    if (length >= 1 && length < NAMEDATALEN) return true;
+    GUC_check_errdetail("A database name has 1 to %d bytes.", NAMEDATALEN - 1);
+    return false;
+}
+
+void define_names() {
+    string("testpool.database", &database, "postgres", PGC_POSTMASTER, is_database_name,
+           "The home database: the one in which the extension is created.");
+    string("testpool.name_prefix", &name_prefix, "testpool_", PGC_SIGHUP, is_prefix,
+           "What the names of new templates and clones begin with.",
+           "Databases are recognised by their OID, so a change leaves the existing ones alone.");
+    string("testpool.root_template", &root_template, "template1", PGC_SIGHUP, is_database_name,
+           "The database that templates without a base are created from.");
+    string("testpool.template", &default_template, "", PGC_USERSET, nullptr,
+           "The hash of the template that acquire() uses when it is called without one.",
+           "Empty: the only finalized template.");
+}
+
+void define_sizes() {
+    integer("testpool.pool_size", &pool_size, processors(), {0, 1000}, PGC_SIGHUP, 0,
+            "How many ready clones are kept for each template.",
+            "The default is the number of processors.");
+    integer("testpool.pool_max", &pool_max, 64, {1, 10000}, PGC_SIGHUP, 0,
+            "How many databases one template may have, leased ones included.");
+    integer("testpool.max_databases", &max_databases, 1000, {4, 10000}, PGC_POSTMASTER, 0,
+            "How many databases, templates included, testpool may have in all.");
+    integer("testpool.workers", &workers, 2, {1, 32}, PGC_POSTMASTER, 0,
+            "How many processes create and drop databases.",
+            "They and the steward count towards max_worker_processes.");
+}
+
+void define_times() {
+    integer("testpool.acquire_timeout", &acquire_timeout, 60'000, {1, longest_timeout},
+            PGC_USERSET, GUC_UNIT_MS,
+            "How long acquire() waits for a clone unless it is told otherwise.");
+    integer("testpool.template_timeout", &template_timeout, 60'000, {1, longest_timeout},
+            PGC_USERSET, GUC_UNIT_MS,
+            "How long init_template() waits while another session builds.");
+    integer("testpool.lease_grace", &lease_grace, 10'000, {0, longest_timeout}, PGC_SIGHUP,
+            GUC_UNIT_MS,
+            "How long a lease outlives its session once nobody is in the database.");
+}
+
+}  // namespace
+
+void define() {
+    define_names();
+    define_sizes();
+    define_times();
+    DefineCustomBoolVariable("testpool.vacuum_templates",
+                             "Runs VACUUM (FREEZE, ANALYZE) in a template when it is finalized.",
+                             "Turn it off for huge templates that are vacuumed already.",
+                             &vacuum_templates, true, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    MarkGUCPrefixReserved("testpool");
+}
+
+}  // namespace testpool::settings

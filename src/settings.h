@@ -1,0 +1,24 @@
+// The settings testpool.*: one variable each, defined once, at preload.
+#pragma once
+
+#include "pg/server.h"
+
+namespace testpool::settings {
+
+extern char* database;
+extern char* name_prefix;
+extern char* root_template;
+extern char* default_template;
+extern int pool_size;
+extern int pool_max;
+extern int max_databases;
+extern int workers;
+extern int acquire_timeout;
+extern int template_timeout;
+extern int lease_grace;
+extern bool vacuum_templates;
+
+/// Registers all of them with PostgreSQL; called once, by _PG_init.
+void define();
+
+}  // namespace testpool::settings

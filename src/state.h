@@ -1,0 +1,101 @@
+// Templates and clones as the steward knows them: the rows of the catalog, in memory. The diagram
+// of the states is in docs/architecture.md.
+#pragma once
+
+#include "board/board.h"
+
+namespace testpool {
+
+/// building → finalized → discarded, or building → discarded.
+enum class TemplateState : uint8 { building, finalized, discarded };
+
+/// cloning → ready → leased → recycling → gone; leased ⇄ kept; leased → recycling → cloning →
+/// leased is recreate; any → failed → gone.
+enum class DatabaseState : uint8 { cloning, ready, leased, kept, recycling, failed };
+
+/// The session that claimed a build or acquired a clone.
+struct Holder {
+    Session session;
+    NameData application;
+    NameData client;
+};
+
+struct Template {
+    int32 id;
+    const char* hash;  // nullptr: clones of testpool.root_template
+    const char* name;
+    TemplateState state;
+    Oid oid;
+    NameData database;
+    bool exists;
+    bool sealing;
+    Oid owner;
+    int32 base;
+    Holder builder;
+    TimestampTz claimed_at;
+    TimestampTz finalized_at;
+    TimestampTz discarded_at;
+    int64 bytes;
+    const char* reason;
+    int32 failures;
+    TimestampTz retry_at;
+
+    // Not in the catalog:
+    Reply error;            // of the last seal
+    int waiting;            // acquires that wait for a clone
+    uint64 oldest_ticket;   // of those
+    int prewarm;            // clones that prewarm() waits for
+
+    bool is_root() const { return hash == nullptr; }
+};
+
+struct Database {
+    int64 id;
+    Template* of;
+    Oid oid;
+    NameData name;
+    DatabaseState state;
+    int32 generation;
+    Oid role;  // valid: leased, kept, or on its way back to being leased
+    Holder holder;
+    TimestampTz created_at;
+    TimestampTz ready_at;
+    TimestampTz leased_at;
+    const char* reason;
+    const char* error;
+    TimestampTz retry_at;
+};
+
+/// Everything the steward knows. Lists of pointers, in `memory`.
+struct State {
+    MemoryContext memory = nullptr;
+    List* templates = NIL;
+    List* databases = NIL;
+    TimestampTz look_again = 0;  // something is due then; 0: nothing is
+};
+
+/// A List of pointers as a range.
+template <class Item>
+class Each {
+  public:
+    explicit Each(const List* list) : list_(list) {}
+    struct Iterator {
+        const ListCell* cell;
+        Item& operator*() const { return *static_cast<Item*>(lfirst(cell)); }
+        Iterator& operator++() {
+            ++cell;
+            return *this;
+        }
+        bool operator!=(const Iterator& other) const { return cell != other.cell; }
+    };
+    Iterator begin() const { return {list_ == NIL ? nullptr : list_->elements}; }
+    Iterator end() const { return {list_ == NIL ? nullptr : list_->elements + list_->length}; }
+
+  private:
+    const List* list_;
+};
+
+inline Each<Template> templates(const State& state) { return Each<Template>(state.templates); }
+inline Each<Database> databases(const State& state) { return Each<Database>(state.databases); }
+
+}  // namespace testpool

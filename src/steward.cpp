@@ -1,0 +1,169 @@
+// The steward: the one process that owns the state. It sleeps until a session asks, a lease ends, a
+// worker is done or something is due; then it looks at all of it again, in one order, and
+// sleeps. Start-up, recovery after a crash and every day are the same path.
+
+#include "catalog.h"
+#include "errors.h"
+#include "pg/transaction.h"
+#include "pool/pool.h"
+#include "settings.h"
+
+namespace testpool::steward {
+
+namespace {
+
+constexpr long longest_sleep_ms = 3'600'000;
+
+State state;
+bool stale = true;  // the tables have to be read (again)
+MemoryContext loop_memory;
+
+void report(ErrorData* failure) {
+    ereport(LOG, (errcode(failure->sqlerrcode),
+                  errmsg("testpool: %s", failure->message),
+                  failure->detail != nullptr ? errdetail_internal("%s", failure->detail) : 0));
+}
+
+/// Changes the state in a transaction. After an error memory and catalog may differ: read anew.
+template <class Work>
+ErrorData* change(Work work) {
+    ErrorData* failure = attempt([&] { transaction(work); });
+    if (failure != nullptr) stale = true;
+    return failure;
+}
+
+void forget_state() {
+    if (state.memory != nullptr) MemoryContextDelete(state.memory);
+    state = {};
+    state.memory = AllocSetContextCreate(TopMemoryContext, "testpool state", ALLOCSET_DEFAULT_SIZES);
+}
+
+void read_state() {
+    if (board::catalog_announced()) stale = true;
+    if (!stale) return;
+    stale = false;
+    forget_state();
+    ErrorData* failure = change([] {
+        if (catalog::present()) catalog::load(state);
+    });
+    if (failure != nullptr) {
+        forget_state();
+        report(failure);
+        constexpr int64 retry_us = USECS_PER_SEC;
+        state.look_again = GetCurrentTimestamp() + retry_us;
+    }
+    pool::post_leases(state);
+}
+
+void note_finished_jobs() {
+    Job job;
+    Outcome outcome;
+    for (int desk = 0; desk < board::desks(); desk++) {
+        if (!board::take_done(desk, &job, &outcome)) continue;
+        if (ErrorData* failure = change([&] { pool::job_done(state, job, outcome); }))
+            report(failure);
+    }
+}
+
+void end_leases() {
+    Lease lease;
+    for (int i = board::lease_room() - 1; i >= 0 && !stale; i--) {
+        if (!board::lease_at(i, &lease)) continue;
+        if (lease.end == LeaseEnd::none && board::session_alive(lease.session)) continue;
+        if (ErrorData* failure = change([&] { pool::end_if_over(state, lease); })) report(failure);
+    }
+}
+
+void serve(const Request& request) {
+    std::optional<Reply> reply;
+    ErrorData* failure = change([&] { reply = pool::serve(state, request); });
+    if (failure != nullptr) reply = errors::as_reply(*failure);
+    if (!reply || board::reply(request.ticket, *reply)) return;
+    change([&] { pool::take_back(state, *reply); });  // nobody was there to hear it
+}
+
+/// Builders before the others, so that an acquire whose builder died finds the next one.
+void serve_all() {
+    pool::forget_waiting(state);
+    Request request;
+    for (bool builders : {true, false})
+        for (uint64 ticket = 0; board::next_request(ticket, &request); ticket = request.ticket) {
+            if (stale) return;
+            if ((request.verb == Verb::init_template) == builders) serve(request);
+        }
+}
+
+void hand_out_work() {
+    for (int desk = 0; desk < board::desks() && !stale; desk++) {
+        if (!board::desk_idle(desk)) continue;
+        std::optional<Job> job;
+        if (ErrorData* failure = change([&] { job = pool::next_job(state); })) report(failure);
+        if (!job) return;
+        board::assign(desk, *job);
+    }
+}
+
+void look_at_everything() {
+    state.look_again = 0;
+    do {
+        read_state();
+        note_finished_jobs();
+        end_leases();
+        serve_all();
+        hand_out_work();
+    } while (stale);
+}
+
+long time_to_sleep() {
+    if (state.look_again == 0) return longest_sleep_ms;
+    return std::min(longest_sleep_ms, TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
+                                                                      state.look_again));
+}
+
+void sleep() {
+    WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, time_to_sleep(),
+              compat::wait_event("TestpoolStewardMain"));
+    ResetLatch(MyLatch);
+    if (ProcDiePending) proc_exit(1);
+    CHECK_FOR_INTERRUPTS();
+    if (ConfigReloadPending) {
+        ConfigReloadPending = false;
+        ProcessConfigFile(PGC_SIGHUP);
+    }
+}
+
+/// Its commits need no flush: whatever is done to a database that it hands out comes later in the
+/// write-ahead log, so a crash that forgets the lease forgets the use as well.
+void pin_settings() {
+    for (auto [name, value] : {std::pair{"search_path", "pg_catalog, pg_temp"},
+                               {"synchronous_commit", "off"},
+                               {"lock_timeout", "2s"}})
+        SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+[[noreturn]] void run() {
+    loop_memory = AllocSetContextCreate(TopMemoryContext, "testpool loop", ALLOCSET_DEFAULT_SIZES);
+    for (;;) {
+        MemoryContextSwitchTo(loop_memory);
+        look_at_everything();
+        MemoryContextReset(loop_memory);
+        sleep();
+    }
+}
+
+}  // namespace
+
+}  // namespace testpool::steward
+
+extern "C" PGDLLEXPORT void testpool_steward_main(Datum argument);
+
+void testpool_steward_main(Datum /*argument*/) {
+    using namespace testpool;
+    pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    pqsignal(SIGTERM, die);
+    BackgroundWorkerUnblockSignals();
+    BackgroundWorkerInitializeConnection(settings::database, nullptr, 0);
+    steward::pin_settings();
+    board::steward_enters();
+    steward::run();
+}

@@ -1,0 +1,130 @@
+// Visitors: short-lived processes that do something inside a database that refuses connections.
+// What they run is written here in full: a visited database may contain anything.
+
+#include "visitor.h"
+
+#include "errors.h"
+#include "pg/spi.h"
+#include "pg/utility.h"
+
+namespace testpool::visitor {
+
+namespace {
+
+/// A database's own settings, made by whoever used it, must not change what we do in it.
+void pin_settings() {
+    for (auto [name, value] : {std::pair{"search_path", "pg_catalog, pg_temp"},
+                               {"default_transaction_read_only", "off"},
+                               {"statement_timeout", "0"},
+                               {"lock_timeout", "10s"},
+                               {"row_security", "off"},
+                               {"vacuum_cost_delay", "0"}})
+        SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+void vacuum() {
+    transaction([] { utility("VACUUM (FREEZE, ANALYZE)"); });
+}
+
+void roll_back_prepared() {
+    List* names = NIL;
+    MemoryContext keep = CurrentMemoryContext;
+    transaction([&] {
+        spi([&] {
+            static Statement<0> prepared{
+                "SELECT gid FROM pg_catalog.pg_prepared_xacts "
+                "WHERE database = pg_catalog.current_database()",
+                {}};
+            prepared.each_row({}, [&](const Row& row) {
+                MemoryContext inner = MemoryContextSwitchTo(keep);
+                names = lappend(names, pstrdup(row.text(1)));
+                MemoryContextSwitchTo(inner);
+            });
+        });
+    });
+    ListCell* cell = nullptr;
+    foreach (cell, names) {
+        const char* name = static_cast<const char*>(lfirst(cell));
+        transaction([&] { FinishPreparedTransaction(name, false); });
+    }
+}
+
+void drop_subscriptions() {
+    transaction([] {
+        spi([] {
+            SPI_execute(R"(
+                DO $$
+                DECLARE s name;
+                BEGIN
+                    SET LOCAL session_replication_role = replica;
+                    FOR s IN SELECT subname FROM pg_catalog.pg_subscription
+                              WHERE subdbid = (SELECT oid FROM pg_catalog.pg_database
+                                                WHERE datname = pg_catalog.current_database())
+                    LOOP
+                        EXECUTE pg_catalog.format('ALTER SUBSCRIPTION %I DISABLE', s);
+                        EXECUTE pg_catalog.format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', s);
+                        EXECUTE pg_catalog.format('DROP SUBSCRIPTION %I', s);
+                    END LOOP;
+                END $$)",
+                        false, 0);
+        });
+    });
+}
+
+void do_visit(Visit visit) {
+    switch (visit) {
+        case Visit::vacuum:
+            vacuum();
+            return;
+        case Visit::evict:
+            roll_back_prepared();
+            drop_subscriptions();
+            return;
+        case Visit::none:
+            return;
+    }
+}
+
+}  // namespace
+
+void visit(int desk, Oid database, Visit visit) {
+    board::set_visit(desk, visit);
+    BackgroundWorker process{};
+    process.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+    process.bgw_start_time = BgWorkerStart_RecoveryFinished;
+    process.bgw_restart_time = BGW_NEVER_RESTART;
+    process.bgw_notify_pid = MyProcPid;
+    process.bgw_main_arg = Int32GetDatum(desk);
+    memcpy(process.bgw_extra, &database, sizeof(database));
+    strlcpy(process.bgw_library_name, "testpool", sizeof(process.bgw_library_name));
+    strlcpy(process.bgw_function_name, "testpool_visitor_main", sizeof(process.bgw_function_name));
+    strlcpy(process.bgw_type, "testpool visitor", sizeof(process.bgw_type));
+    snprintf(process.bgw_name, sizeof(process.bgw_name), "testpool visitor of database %u",
+             database);
+    BackgroundWorkerHandle* handle = nullptr;
+    if (!RegisterDynamicBackgroundWorker(&process, &handle))
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+                        errmsg("no background worker is free for database %u", database),
+                        errhint("Raise max_worker_processes.")));
+    WaitForBackgroundWorkerShutdown(handle);
+    Outcome outcome = board::visit_outcome(desk);
+    if (outcome.sqlstate != 0)
+        ereport(ERROR, (errcode(outcome.sqlstate), errmsg_internal("%s", outcome.message)));
+}
+
+}  // namespace testpool::visitor
+
+extern "C" PGDLLEXPORT void testpool_visitor_main(Datum argument);
+
+void testpool_visitor_main(Datum argument) {
+    using namespace testpool;
+    int desk = DatumGetInt32(argument);
+    Oid database = InvalidOid;
+    memcpy(&database, MyBgworkerEntry->bgw_extra, sizeof(database));
+    pqsignal(SIGTERM, die);
+    BackgroundWorkerUnblockSignals();
+    BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, BGWORKER_BYPASS_ALLOWCONN);
+    visitor::pin_settings();
+    ErrorData* failure = attempt([&] { visitor::do_visit(board::visit_of(desk)); });
+    board::finish_visit(desk, errors::as_outcome(failure));
+}
