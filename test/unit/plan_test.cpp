@@ -1,0 +1,484 @@
+// The planner, rule by rule, and then as a whole: random pools, workers and sessions, against the
+// promises that hold whatever happens.
+
+#include "plan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <deque>
+#include <random>
+#include <vector>
+
+namespace testpool::plan {
+
+namespace {
+
+constexpr Limits roomy{.pool_max = 10, .room = 100};
+constexpr Step rest{};
+
+Step chore(int index) { return {Step::chore, index}; }
+Step clone(int index) { return {Step::clone, index}; }
+
+/// A pool that has what it is meant to have, and for which nobody waits.
+constexpr Pool full{.ready = 2, .cloning = 0, .total = 2, .target = 2, .waiting = 0,
+                    .oldest_ticket = 0, .paused = false};
+
+Pool waited_for(std::uint64_t ticket) {
+    Pool pool{};
+    pool.waiting = 1;
+    pool.oldest_ticket = ticket;
+    return pool;
+}
+
+Pool with_target(int target) {
+    Pool pool{};
+    pool.target = target;
+    return pool;
+}
+
+Step plan(std::vector<Urgency> urgencies, std::vector<Pool> pools, Limits limits = roomy) {
+    std::vector<Chore> chores;
+    for (Urgency urgency : urgencies) chores.push_back({urgency});
+    return next(chores, pools, limits);
+}
+
+using enum Urgency;
+
+// --- nothing to do ------------------------------------------------------------------------------
+
+TEST(Plan, rests_when_there_is_nothing_at_all) { EXPECT_EQ(plan({}, {}), rest); }
+
+TEST(Plan, rests_when_every_pool_is_full) { EXPECT_EQ(plan({}, {full, full}), rest); }
+
+TEST(Plan, rests_when_a_pool_has_more_than_its_target) {
+    Pool pool = full;
+    pool.target = 1;
+    EXPECT_EQ(plan({}, {pool}), rest);
+}
+
+TEST(Plan, rests_when_the_missing_clones_are_being_made) {
+    Pool pool = full;
+    pool.ready = 0;
+    pool.cloning = 2;
+    EXPECT_EQ(plan({}, {pool}), rest);
+}
+
+TEST(Plan, makes_nothing_for_a_pool_whose_target_is_zero) {
+    EXPECT_EQ(plan({}, {with_target(0)}), rest);
+}
+
+// --- rule 1: work that a session waits for ------------------------------------------------------
+
+TEST(Plan, awaited_work_comes_before_a_clone_that_is_waited_for) {
+    EXPECT_EQ(plan({awaited}, {waited_for(1)}), chore(0));
+}
+
+TEST(Plan, awaited_work_comes_before_every_other_chore) {
+    EXPECT_EQ(plan({cleanup, unfinished, awaited}, {}), chore(2));
+}
+
+TEST(Plan, the_first_awaited_chore_is_taken) {
+    EXPECT_EQ(plan({cleanup, awaited, awaited}, {}), chore(1));
+}
+
+TEST(Plan, awaited_work_needs_no_room) {
+    EXPECT_EQ(plan({awaited}, {}, {.pool_max = 1, .room = 0}), chore(0));
+}
+
+// --- rule 2: a clone for the pool whose acquire has waited longest ------------------------------
+
+TEST(Plan, a_session_that_waits_gets_a_clone_even_if_the_target_is_zero) {
+    EXPECT_EQ(plan({}, {waited_for(1)}), clone(0));
+}
+
+TEST(Plan, the_longest_waiting_acquire_is_served_first) {
+    EXPECT_EQ(plan({}, {waited_for(9), waited_for(3), waited_for(5)}), clone(1));
+}
+
+TEST(Plan, the_ticket_counts_and_not_how_many_wait) {
+    Pool crowd = waited_for(9);
+    crowd.waiting = 50;
+    EXPECT_EQ(plan({}, {crowd, waited_for(3)}), clone(1));
+}
+
+TEST(Plan, waiting_sessions_come_before_targets) {
+    EXPECT_EQ(plan({}, {with_target(8), waited_for(1)}), clone(1));
+}
+
+TEST(Plan, waiting_sessions_come_before_unfinished_clones_and_drops) {
+    EXPECT_EQ(plan({unfinished, cleanup}, {waited_for(1)}), clone(0));
+}
+
+TEST(Plan, a_clone_in_the_making_counts_for_the_session_that_waits) {
+    Pool pool = waited_for(1);
+    pool.cloning = pool.total = 1;
+    EXPECT_EQ(plan({}, {pool}), rest);
+}
+
+TEST(Plan, a_ready_clone_counts_for_the_session_that_waits) {
+    Pool pool = waited_for(1);
+    pool.ready = pool.total = 1;
+    EXPECT_EQ(plan({}, {pool}), rest);
+}
+
+TEST(Plan, one_clone_in_the_making_does_not_serve_two_sessions) {
+    Pool pool = waited_for(1);
+    pool.waiting = 2;
+    pool.cloning = pool.total = 1;
+    EXPECT_EQ(plan({}, {pool}), clone(0));
+}
+
+TEST(Plan, a_longer_waiting_session_that_is_provided_for_does_not_hold_up_the_next) {
+    Pool provided = waited_for(1);
+    provided.cloning = provided.total = 1;
+    EXPECT_EQ(plan({}, {provided, waited_for(2)}), clone(1));
+}
+
+TEST(Plan, a_longer_waiting_pool_that_may_not_grow_does_not_hold_up_the_next) {
+    Pool stuck = waited_for(1);
+    stuck.total = roomy.pool_max;
+    EXPECT_EQ(plan({cleanup}, {stuck, waited_for(2)}), clone(1));
+}
+
+// --- bounds of every clone ----------------------------------------------------------------------
+
+TEST(Plan, a_pool_grows_up_to_pool_max) {
+    Pool pool = waited_for(1);
+    pool.total = roomy.pool_max - 1;
+    EXPECT_EQ(plan({}, {pool}), clone(0));
+}
+
+TEST(Plan, a_pool_never_grows_beyond_pool_max) {
+    Pool pool = waited_for(1);
+    pool.total = roomy.pool_max;
+    EXPECT_EQ(plan({}, {pool}), rest);
+}
+
+TEST(Plan, a_pool_above_a_lowered_pool_max_does_not_grow) {
+    Pool pool = waited_for(1);
+    pool.total = roomy.pool_max + 5;
+    EXPECT_EQ(plan({}, {pool}), rest);
+}
+
+TEST(Plan, a_target_above_pool_max_ends_at_pool_max) {
+    Pool pool = with_target(20);
+    pool.ready = pool.total = roomy.pool_max;
+    EXPECT_EQ(plan({}, {pool}), rest);
+}
+
+TEST(Plan, the_last_room_is_used) {
+    EXPECT_EQ(plan({}, {waited_for(1)}, {.pool_max = 10, .room = 1}), clone(0));
+    EXPECT_EQ(plan({}, {with_target(1)}, {.pool_max = 10, .room = 1}), clone(0));
+}
+
+TEST(Plan, without_room_nothing_is_cloned) {
+    EXPECT_EQ(plan({}, {waited_for(1), with_target(1)}, {.pool_max = 10, .room = 0}), rest);
+}
+
+TEST(Plan, room_below_zero_is_no_room) {
+    EXPECT_EQ(plan({}, {waited_for(1)}, {.pool_max = 10, .room = -1}), rest);
+}
+
+TEST(Plan, a_paused_pool_is_left_alone) {
+    Pool pool = waited_for(1);
+    pool.target = 5;
+    pool.paused = true;
+    EXPECT_EQ(plan({}, {pool}), rest);
+}
+
+TEST(Plan, a_paused_pool_does_not_hold_up_the_others) {
+    Pool paused = waited_for(1);
+    paused.paused = true;
+    EXPECT_EQ(plan({}, {paused, waited_for(2)}), clone(1));
+    paused = with_target(9);
+    paused.paused = true;
+    EXPECT_EQ(plan({}, {paused, with_target(1)}), clone(1));
+}
+
+// --- rule 3: room for a pool that is full while somebody waits ----------------------------------
+
+TEST(Plan, a_drop_makes_room_in_a_full_pool_that_is_waited_for) {
+    Pool pool = waited_for(1);
+    pool.total = roomy.pool_max;
+    EXPECT_EQ(plan({unfinished, cleanup}, {pool, with_target(3)}), chore(1));
+}
+
+TEST(Plan, a_drop_makes_room_when_there_are_too_many_databases) {
+    EXPECT_EQ(plan({unfinished, cleanup}, {waited_for(1)}, {.pool_max = 10, .room = 0}), chore(1));
+}
+
+TEST(Plan, without_anything_to_drop_the_other_rules_go_on) {
+    Pool pool = waited_for(1);
+    pool.total = roomy.pool_max;
+    EXPECT_EQ(plan({unfinished}, {pool}), chore(0));
+    EXPECT_EQ(plan({}, {pool, with_target(1)}), clone(1));
+}
+
+TEST(Plan, a_full_pool_that_is_provided_for_hurries_no_drop) {
+    Pool pool = waited_for(1);
+    pool.cloning = 1;
+    pool.total = roomy.pool_max;
+    EXPECT_EQ(plan({cleanup, unfinished}, {pool}), chore(1));
+}
+
+TEST(Plan, a_paused_pool_hurries_no_drop) {
+    Pool pool = waited_for(1);
+    pool.total = roomy.pool_max;
+    pool.paused = true;
+    EXPECT_EQ(plan({cleanup, unfinished}, {pool}), chore(1));
+}
+
+// --- rule 4: clones that were begun -------------------------------------------------------------
+
+TEST(Plan, an_unfinished_clone_comes_before_new_ones) {
+    EXPECT_EQ(plan({unfinished}, {with_target(5)}), chore(0));
+}
+
+TEST(Plan, an_unfinished_clone_comes_before_drops) {
+    EXPECT_EQ(plan({cleanup, unfinished}, {}), chore(1));
+}
+
+// --- rule 5: the pool that is furthest below its target -----------------------------------------
+
+TEST(Plan, a_pool_is_filled_up_to_its_target) {
+    Pool pool = full;
+    pool.ready = pool.total = 1;
+    EXPECT_EQ(plan({}, {pool}), clone(0));
+}
+
+TEST(Plan, the_pool_furthest_below_its_target_is_filled_first) {
+    EXPECT_EQ(plan({}, {with_target(1), with_target(4), with_target(2)}), clone(1));
+}
+
+TEST(Plan, of_two_pools_equally_far_below_the_first_is_filled) {
+    EXPECT_EQ(plan({}, {with_target(2), with_target(2)}), clone(0));
+}
+
+TEST(Plan, clones_for_waiting_sessions_come_on_top_of_the_target) {
+    Pool pool = full;
+    pool.waiting = 1;
+    EXPECT_EQ(plan({}, {pool}), clone(0)) << "one of the two ready clones is as good as taken";
+}
+
+TEST(Plan, filling_a_pool_comes_before_drops) {
+    EXPECT_EQ(plan({cleanup}, {with_target(1)}), clone(0));
+}
+
+// --- rule 6: drops ------------------------------------------------------------------------------
+
+TEST(Plan, drops_are_done_when_there_is_nothing_better) {
+    EXPECT_EQ(plan({cleanup, cleanup}, {full}), chore(0));
+}
+
+TEST(Plan, drops_go_on_without_room_and_without_waiting_sessions) {
+    EXPECT_EQ(plan({cleanup}, {with_target(3)}, {.pool_max = 10, .room = 0}), chore(0));
+}
+
+// --- the schedule as a whole --------------------------------------------------------------------
+
+/// A small world: sessions that acquire and release, and workers that do what the planner says.
+class World {
+  public:
+    explicit World(unsigned seed) : random_(seed) {
+        limits_.pool_max = between(1, 6);
+        max_databases_ = between(1, 20);
+        workers_ = between(1, 4);
+        pools_.resize(between(1, 4));
+        for (Pool& pool : pools_) pool.target = between(0, 4);
+        leased_.resize(pools_.size());
+        tickets_.resize(pools_.size());
+    }
+
+    /// Something happens at random: a session asks or is done, a worker takes or ends a job.
+    void live() {
+        int pool = between(0, static_cast<int>(pools_.size()) - 1);
+        switch (between(0, 7)) {
+            case 0: ask(pool); break;
+            case 1: if (leased_[pool] > 0) give_back(pool); break;
+            case 2: chores_.push_back({awaited, -1}); break;
+            case 3: crash_a_worker(); break;
+            case 4: case 5: finish_some(); break;
+            default: work(); break;
+        }
+        check();
+    }
+
+    /// Nobody comes any more, and all leases are returned whenever they are handed out.
+    /// True if the workers come to rest within the time that a sane schedule needs.
+    bool settle() {
+        for (int turn = 0; turn < 10'000; turn++) {
+            for (size_t i = 0; i < pools_.size(); i++)
+                while (leased_[i] > 0) give_back(static_cast<int>(i));
+            work();
+            check();
+            if (running_.empty()) return true;
+            finish_some();
+            check();
+        }
+        return false;
+    }
+
+    /// Sessions that wait although there is room for them.
+    int forgotten() const {
+        int number = 0;
+        for (const Pool& pool : pools_)
+            if (room() > 0 && pool.total < limits_.pool_max) number += pool.waiting;
+        return number;
+    }
+    int waiting() const {
+        int number = 0;
+        for (const Pool& pool : pools_) number += pool.waiting;
+        return number;
+    }
+    int below_target() const {
+        int number = 0;
+        for (const Pool& pool : pools_)
+            if (room() > 0 && pool.total < limits_.pool_max && pool.ready < pool.target) number++;
+        return number;
+    }
+    int room() const {
+        int used = 0;
+        for (const Pool& pool : pools_) used += pool.total;
+        return max_databases_ - used;
+    }
+    bool has_chores() const { return !chores_.empty(); }
+    bool has_space_for_all() const {
+        int most = 0;
+        for (const Pool& pool : pools_) most += std::max(pool.target, 1);
+        return max_databases_ > most;
+    }
+
+  private:
+    struct Work {
+        Urgency urgency;
+        int pool;  // -1: none
+    };
+
+    int between(int low, int high) { return std::uniform_int_distribution(low, high)(random_); }
+
+    void ask(int pool) {
+        tickets_[pool].push_back(++last_ticket_);
+        serve(pool);
+    }
+
+    void serve(int i) {
+        Pool& pool = pools_[i];
+        while (pool.ready > 0 && !tickets_[i].empty()) {
+            pool.ready--;
+            leased_[i]++;
+            tickets_[i].pop_front();
+        }
+        pool.waiting = static_cast<int>(tickets_[i].size());
+        pool.oldest_ticket = tickets_[i].empty() ? 0 : tickets_[i].front();
+    }
+
+    void give_back(int pool) {
+        leased_[pool]--;
+        chores_.push_back({cleanup, pool});
+    }
+
+    void crash_a_worker() {
+        if (running_.empty()) return;
+        chores_.push_back(running_.front());  // its clone is unfinished, its drop still to do
+        running_.pop_front();
+    }
+
+    /// Every free worker takes what the planner says, until it rests.
+    void work() {
+        while (static_cast<int>(running_.size()) < workers_) {
+            std::vector<Chore> chores;
+            bool awaited_is_there = false;
+            for (const Work& work : chores_) {
+                chores.push_back({work.urgency});
+                awaited_is_there |= work.urgency == awaited;
+            }
+            limits_.room = room();
+            Step step = next(chores, pools_, limits_);
+            if (step.kind == Step::rest) {
+                EXPECT_FALSE(awaited_is_there) << "rests while a session waits for a chore";
+                EXPECT_TRUE(chores.empty()) << "rests while there is a chore";
+                return;
+            }
+            if (awaited_is_there) {
+                ASSERT_EQ(step.kind, Step::chore);
+                ASSERT_EQ(chores.at(step.index).urgency, awaited);
+            }
+            take(step);
+        }
+    }
+
+    void take(Step step) {
+        if (step.kind == Step::chore) {
+            running_.push_back(chores_.at(step.index));
+            chores_.erase(chores_.begin() + step.index);
+            return;
+        }
+        Pool& pool = pools_.at(step.index);
+        pool.cloning++;
+        pool.total++;
+        running_.push_back({unfinished, step.index});
+    }
+
+    void finish_some() {
+        if (running_.empty()) return;
+        int which = between(0, static_cast<int>(running_.size()) - 1);
+        Work work = running_[which];
+        running_.erase(running_.begin() + which);
+        if (work.pool < 0) return;
+        Pool& pool = pools_[work.pool];
+        if (work.urgency == unfinished) {
+            pool.cloning--;
+            pool.ready++;
+            serve(work.pool);
+        } else {
+            pool.total--;
+        }
+    }
+
+    void check() const {
+        ASSERT_GE(room(), 0) << "more databases than there may be";
+        for (const Pool& pool : pools_) ASSERT_LE(pool.total, limits_.pool_max);
+    }
+
+    std::mt19937 random_;
+    Limits limits_{};
+    int max_databases_;
+    int workers_;
+    std::vector<Pool> pools_;
+    std::vector<int> leased_;
+    std::vector<std::deque<std::uint64_t>> tickets_;
+    std::uint64_t last_ticket_ = 0;
+    std::vector<Work> chores_;
+    std::deque<Work> running_;
+};
+
+class RandomWorld : public testing::TestWithParam<int> {};
+
+constexpr int worlds_a_test = 100;
+
+TEST_P(RandomWorld, keeps_its_promises_and_comes_to_rest) {
+    for (int i = 0; i < worlds_a_test; i++) {
+        unsigned seed = GetParam() * worlds_a_test + i;
+        SCOPED_TRACE(testing::Message() << "seed " << seed);
+        World world(seed);
+        for (int step = 0; step < 300; step++) {
+            world.live();
+            ASSERT_FALSE(HasFailure());
+        }
+        ASSERT_TRUE(world.settle()) << "the workers never rest";
+        EXPECT_FALSE(world.has_chores());
+        EXPECT_EQ(world.forgotten(), 0) << "sessions wait although there is room";
+        EXPECT_EQ(world.below_target(), 0) << "a pool is not filled although there is room";
+        if (world.has_space_for_all()) {
+            EXPECT_EQ(world.waiting(), 0) << "not everybody was served";
+        }
+        ASSERT_FALSE(HasFailure());
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomWorld, testing::Range(0, 20));
+
+}  // namespace
+
+}  // namespace testpool::plan
