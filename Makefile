@@ -9,10 +9,9 @@ DATA = $(wildcard sql/testpool--*.sql)
 
 # The tests run in the home database of a server that has testpool preloaded.
 REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
-REGRESS_OPTS = --inputdir=test --use-existing --dbname=$(or $(PGDATABASE),postgres)
+REGRESS_OPTS = --inputdir=test --use-existing
 ISOLATION = $(sort $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec)))
-ISOLATION_OPTS = --inputdir=test/isolation --outputdir=test/isolation --use-existing \
-	--dbname=$(or $(PGDATABASE),postgres)
+ISOLATION_OPTS = --inputdir=test/isolation --outputdir=test/isolation --use-existing
 
 PG_CONFIG ?= pg_config
 PG_CPPFLAGS = -Isrc -DTESTPOOL_VERSION='"$(EXTVERSION)"'
@@ -24,9 +23,11 @@ EXTRA_CLEAN = $(OBJS:.o=.d) build results test/isolation/output_iso test/isolati
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 -include $(OBJS:.o=.d)
+CONTRIB_TESTDB = $(or $(PGDATABASE),postgres)
 
-.PHONY: demo test lint bench dist
+.PHONY: demo test lint bench matrix
 demo: ; examples/demo/run
 test: ; test/run
 lint: ; test/lint
 bench: ; bench/run
+matrix: ; test/matrix
