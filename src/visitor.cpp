@@ -80,6 +80,7 @@ void do_visit(Visit visit) {
             roll_back_prepared();
             drop_subscriptions();
             return;
+        case Visit::connect:  // PostgreSQL has made the relation-cache file by now
         case Visit::none:
             return;
     }

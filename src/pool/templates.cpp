@@ -94,17 +94,17 @@ Reply built(const Template& t) {
 
 [[noreturn]] void still_building(const Template& t) {
     const char* owner = GetUserNameFromId(t.owner, true);
-    ereport(ERROR,
-            (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-             errmsg("template \"%s\" is still being built by another session",
-                    errors::shown(t.hash)),
-             errdetail("Process %d (role \"%s\", application \"%s\") has been building it in "
-                       "database \"%s\" since %s.",
-                       t.builder.session.pid, owner != nullptr ? owner : "?",
-                       NameStr(t.builder.application), NameStr(t.database),
-                       timestamptz_to_str(t.claimed_at)),
-             errhint("Wait longer with testpool.template_timeout, or give the build up with "
-                     "testpool.discard.")));
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+         errmsg("template \"%s\" is still being built by another session", errors::shown(t.hash)),
+         errdetail("Process %d (role \"%s\", application \"%s\") has been building it in "
+                   "database \"%s\" since %s.",
+                   t.builder.session.pid, owner != nullptr ? owner : "?",
+                   NameStr(t.builder.application), NameStr(t.database),
+                   timestamptz_to_str(t.claimed_at)),
+         errhint("Wait longer with testpool.template_timeout, or give the build up with "
+                 "testpool.discard.")));
     pg_unreachable();
 }
 
