@@ -24,6 +24,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 -include $(OBJS:.o=.d)
 CONTRIB_TESTDB = $(or $(PGDATABASE),postgres)
+ISOLATION_TESTDB = $(CONTRIB_TESTDB)
 
 .PHONY: demo test lint bench matrix
 demo: ; examples/demo/run

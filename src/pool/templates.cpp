@@ -122,6 +122,14 @@ Template& claimed(const State& state, const Request& request) {
     return *t;
 }
 
+void discard_everything(State& state) {
+    for (Template& t : templates(state))
+        if (!t.is_root() && t.state != TemplateState::discarded)
+            discard(state, t, "testpool.reset() was called", true);
+    for (Database& d : databases(state))
+        if (d.state == DatabaseState::ready || OidIsValid(d.role)) recycle(state, d);
+}
+
 Reply sealed(const Template& t) {
     Reply reply{};
     reply.subject = key_of(t);
@@ -175,18 +183,11 @@ std::optional<Reply> discard(State& state, const Request& request) {
 
 std::optional<Reply> reset(State& state, const Request& request) {
     if (!request.accepted) {
-        for (Template& t : templates(state))
-            if (!t.is_root() && t.state != TemplateState::discarded)
-                discard(state, t, "testpool.reset() was called", true);
-        for (Database& d : databases(state))
-            if (d.state == DatabaseState::leased || d.state == DatabaseState::kept ||
-                d.state == DatabaseState::ready || OidIsValid(d.role))
-                recycle(state, d);
+        discard_everything(state);
         board::accept(request.ticket);
-        return std::nullopt;
     }
     for (Database& d : databases(state))
-        if (d.state == DatabaseState::failed)
+        if (request.accepted && d.state == DatabaseState::failed)
             ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
                             errmsg("database \"%s\" cannot be dropped yet", NameStr(d.name)),
                             errdetail("%s", d.error != nullptr ? d.error : ""),

@@ -195,8 +195,8 @@ class Rewind {
     RelNumber counted_ = 0;
 };
 
-/// The clone is locked until its files are stamped, which is after the commit: what autovacuum would do
-/// between the two would never be noticed.
+/// The clone is locked until its files are stamped, which is after the commit: what autovacuum
+/// would do between the two would never be noticed.
 void lock(const Job& job) {
     LockSharedObjectForSession(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
     LockSharedObject(DatabaseRelationId, job.source, 0, ShareLock);
