@@ -234,6 +234,7 @@ void seal(const Job& job, int desk, Outcome& outcome) {
     outcome.sealed_at = GetXLogInsertRecPtr();
     transaction([&] {
         alter(facts_of(job.oid).name, "IS_TEMPLATE true");
+        pgstat_drop_database(job.oid);  // autovacuum passes by what has no statistics
         outcome.bytes =
             DatumGetInt64(DirectFunctionCall1(pg_database_size_oid, ObjectIdGetDatum(job.oid)));
     });
