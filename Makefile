@@ -16,7 +16,7 @@ ISOLATION_OPTS = --inputdir=test/isolation --outputdir=test/isolation --use-exis
 PG_CONFIG ?= pg_config
 PG_CPPFLAGS = -Isrc -DTESTPOOL_VERSION='"$(EXTVERSION)"'
 PG_CXXFLAGS = -std=gnu++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -MMD -MP \
-	-Wall -Wextra -Wno-register -Wno-unused-parameter -Wno-missing-field-initializers $(WERROR)
+	-Wall -Wextra -Wno-register -Wno-volatile -Wno-unused-parameter -Wno-missing-field-initializers $(WERROR)
 override with_llvm = no
 EXTRA_CLEAN = $(OBJS:.o=.d) build results test/isolation/output_iso test/isolation/results
 
@@ -24,6 +24,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 -include $(OBJS:.o=.d)
 CONTRIB_TESTDB = $(or $(PGDATABASE),postgres)
+ISOLATION_TESTDB = $(CONTRIB_TESTDB)
 
 .PHONY: demo test lint bench matrix
 demo: ; examples/demo/run

@@ -31,6 +31,7 @@ CREATE TABLE testpool.template (
     finalized_at  timestamptz,
     discarded_at  timestamptz,
     bytes         bigint,
+    sealed_at     pg_lsn,
     reason        text,
     failures      integer NOT NULL DEFAULT 0,
     retry_at      timestamptz
@@ -54,7 +55,12 @@ CREATE TABLE testpool.database (
     leased_at     timestamptz,
     reason        text,
     error         text,
-    retry_at      timestamptz
+    retry_at      timestamptz,
+    recycled      text,
+    recycle_us    bigint,
+    relations     integer,
+    pages         bigint,
+    clone_reason  text
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE testpool.template IS
@@ -77,6 +83,7 @@ COMMENT ON COLUMN testpool.template.claimed_at IS 'When the build was claimed';
 COMMENT ON COLUMN testpool.template.finalized_at IS 'When it became ready to clone';
 COMMENT ON COLUMN testpool.template.discarded_at IS 'When it was given up or removed';
 COMMENT ON COLUMN testpool.template.bytes IS 'Size of the template database in bytes when it was finalized';
+COMMENT ON COLUMN testpool.template.sealed_at IS 'Write-ahead log position when it was finalized: none of its pages is younger';
 COMMENT ON COLUMN testpool.template.reason IS 'Why it was discarded';
 COMMENT ON COLUMN testpool.template.failures IS 'Clones that failed since the last one that worked';
 COMMENT ON COLUMN testpool.template.retry_at IS 'No clone, or no drop, is tried before';
@@ -100,6 +107,11 @@ COMMENT ON COLUMN testpool.database.leased_at IS 'When it was acquired';
 COMMENT ON COLUMN testpool.database.reason IS 'Why it is kept';
 COMMENT ON COLUMN testpool.database.error IS 'Why its last clone or drop failed';
 COMMENT ON COLUMN testpool.database.retry_at IS 'When the drop is tried again';
+COMMENT ON COLUMN testpool.database.recycled IS 'How it last became clean: rewind or clone; null: it is new';
+COMMENT ON COLUMN testpool.database.recycle_us IS 'How long that took, in microseconds';
+COMMENT ON COLUMN testpool.database.relations IS 'Relations that the last rewind put back or dropped';
+COMMENT ON COLUMN testpool.database.pages IS 'Pages that the last rewind put back';
+COMMENT ON COLUMN testpool.database.clone_reason IS 'Why it was cloned again rather than rewound';
 
 CREATE UNIQUE INDEX template_hash ON testpool.template (hash) WHERE state <> 'discarded';
 CREATE UNIQUE INDEX template_root ON testpool.template ((hash IS NULL)) WHERE hash IS NULL;
@@ -151,7 +163,12 @@ SELECT d.name AS database,
        d.created_at,
        d.ready_at,
        d.reason,
-       d.error
+       d.error,
+       d.recycled,
+       d.recycle_us / 1000.0 AS recycle_ms,
+       d.relations,
+       d.pages,
+       d.clone_reason
   FROM testpool.database d
   JOIN testpool.template t ON t.id = d.template;
 
@@ -193,6 +210,11 @@ COMMENT ON COLUMN testpool.databases.created_at IS 'When cloning began';
 COMMENT ON COLUMN testpool.databases.ready_at IS 'When it last became clean';
 COMMENT ON COLUMN testpool.databases.reason IS 'Why it is kept';
 COMMENT ON COLUMN testpool.databases.error IS 'Why its last clone or drop failed';
+COMMENT ON COLUMN testpool.databases.recycled IS 'How it last became clean: rewind or clone; null: it is new';
+COMMENT ON COLUMN testpool.databases.recycle_ms IS 'How long that took, in milliseconds';
+COMMENT ON COLUMN testpool.databases.relations IS 'Relations that the last rewind put back or dropped; 0: nothing had changed';
+COMMENT ON COLUMN testpool.databases.pages IS 'Pages that the last rewind put back';
+COMMENT ON COLUMN testpool.databases.clone_reason IS 'Why it was cloned again rather than rewound';
 
 -- Functions ---------------------------------------------------------------------------------
 -- All of them raise 55000 outside the home database or when the steward does not run, and all but

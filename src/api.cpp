@@ -181,9 +181,9 @@ Datum testpool_prewarm(PG_FUNCTION_ARGS) {
     Request request = session::request(Verb::prewarm);
     set_hash(request, required_text(fcinfo, 0, "a template's hash"));
     if (PG_ARGISNULL(1) || PG_GETARG_INT32(1) < 0 || PG_GETARG_INT32(1) > settings::pool_max)
-        bad_argument(psprintf("the count must be between 0 and testpool.pool_max (%d)",
-                              settings::pool_max),
-                     "Ask for fewer clones, or raise testpool.pool_max.");
+        bad_argument(
+            psprintf("the count must be between 0 and testpool.pool_max (%d)", settings::pool_max),
+            "Ask for fewer clones, or raise testpool.pool_max.");
     request.count = PG_GETARG_INT32(1);
     set_timeout(request, settings::acquire_timeout);
     PG_RETURN_INT32(session::ask(request).count);
@@ -195,8 +195,8 @@ Datum testpool_reset(PG_FUNCTION_ARGS) {
     Oid owner = InvalidOid;
     Oid extension = get_extension_oid("testpool", true);
     if (OidIsValid(extension)) {
-        HeapTuple schema = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(
-                                                             get_namespace_oid("testpool", false)));
+        HeapTuple schema =
+            SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(get_namespace_oid("testpool", false)));
         owner = reinterpret_cast<Form_pg_namespace>(GETSTRUCT(schema))->nspowner;
         ReleaseSysCache(schema);
     }
@@ -207,9 +207,7 @@ Datum testpool_reset(PG_FUNCTION_ARGS) {
 }
 
 PG_FUNCTION_INFO_V1(testpool_version);
-Datum testpool_version(PG_FUNCTION_ARGS) {
-    PG_RETURN_TEXT_P(cstring_to_text(TESTPOOL_VERSION));
-}
+Datum testpool_version(PG_FUNCTION_ARGS) { PG_RETURN_TEXT_P(cstring_to_text(TESTPOOL_VERSION)); }
 
 /// Called by the extension's script: refuses the wrong database, and tells the steward at commit.
 PG_FUNCTION_INFO_V1(testpool_created);

@@ -35,13 +35,14 @@ const char* text_or_null(const NameData& field) {
 Statement<0> select_templates{R"(
     SELECT id, hash, name, state, oid, database, exists, sealing, owner, base, pid, session_start,
            application, client, claimed_at, finalized_at, discarded_at, bytes, reason, failures,
-           retry_at
+           retry_at, sealed_at
       FROM testpool.template ORDER BY id)",
                               {}};
 
 Statement<0> select_databases{R"(
     SELECT id, template, oid, name, state, generation, role, pid, session_start, application,
-           client, created_at, ready_at, leased_at, reason, error, retry_at
+           client, created_at, ready_at, leased_at, reason, error, retry_at, recycled, recycle_us,
+           relations, pages, clone_reason
       FROM testpool.database ORDER BY id)",
                               {}};
 
@@ -73,6 +74,7 @@ Template* read_template(const State& state, const Row& row) {
     t->reason = kept_text(state, row.text(19));
     t->failures = row.int4(20);
     t->retry_at = row.time(21);
+    t->sealed_at = static_cast<XLogRecPtr>(row.int8(22));
     return t;
 }
 
@@ -99,6 +101,11 @@ Database* read_database(const State& state, const Row& row) {
     d->reason = kept_text(state, row.text(15));
     d->error = kept_text(state, row.text(16));
     d->retry_at = row.time(17);
+    d->recycled = kept_text(state, row.text(18));
+    d->recycle_us = row.int8(19);
+    d->relations = row.int4(20);
+    d->pages = row.int8(21);
+    d->clone_reason = kept_text(state, row.text(22));
     return d;
 }
 
@@ -132,11 +139,12 @@ int64 one_number(Statement<N>& statement) {
 Statement<0> next_template{"SELECT nextval('testpool.template_id_seq')", {}};
 Statement<0> next_database{"SELECT nextval('testpool.database_id_seq')", {}};
 
-constexpr size_t template_columns = 21;
+constexpr size_t template_columns = 22;
 constexpr std::array<Oid, template_columns> template_types = {
-    INT4OID, TEXTOID, TEXTOID,        TEXTOID, OIDOID,  NAMEOID,        BOOLOID,
-    BOOLOID, OIDOID,  INT4OID,        INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTOID,
-    TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, TEXTOID, INT4OID, TIMESTAMPTZOID};
+    INT4OID, TEXTOID, TEXTOID,        TEXTOID,        OIDOID,         NAMEOID,
+    BOOLOID, BOOLOID, OIDOID,         INT4OID,        INT4OID,        TIMESTAMPTZOID,
+    TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID,
+    TEXTOID, INT4OID, TIMESTAMPTZOID, LSNOID};
 
 std::array<Value, template_columns> values_of(const Template& t) {
     return {Value::of(t.id),
@@ -159,33 +167,36 @@ std::array<Value, template_columns> values_of(const Template& t) {
             t.bytes != 0 ? Value::of(t.bytes) : Value{0, true},
             Value::of(t.reason),
             Value::of(t.failures),
-            Value::time(t.retry_at)};
+            Value::time(t.retry_at),
+            t.sealed_at != 0 ? Value{LSNGetDatum(t.sealed_at)} : Value{0, true}};
 }
 
 Statement<template_columns> insert_template{R"(
     INSERT INTO testpool.template (id, hash, name, state, oid, database, exists, sealing, owner,
            base, pid, session_start, application, client, claimed_at, finalized_at, discarded_at,
-           bytes, reason, failures, retry_at)
+           bytes, reason, failures, retry_at, sealed_at)
     OVERRIDING SYSTEM VALUE
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-           $20, $21))",
+           $20, $21, $22))",
                                             template_types};
 
 Statement<template_columns> update_template{R"(
     UPDATE testpool.template SET hash = $2, name = $3, state = $4, oid = $5, database = $6,
            exists = $7, sealing = $8, owner = $9, base = $10, pid = $11, session_start = $12,
            application = $13, client = $14, claimed_at = $15, finalized_at = $16,
-           discarded_at = $17, bytes = $18, reason = $19, failures = $20, retry_at = $21
+           discarded_at = $17, bytes = $18, reason = $19, failures = $20, retry_at = $21,
+           sealed_at = $22
      WHERE id = $1)",
                                             template_types};
 
 Statement<1> delete_template{"DELETE FROM testpool.template WHERE id = $1", {INT4OID}};
 
-constexpr size_t database_columns = 17;
+constexpr size_t database_columns = 22;
 constexpr std::array<Oid, database_columns> database_types = {
-    INT8OID, INT4OID,        OIDOID,  NAMEOID, TEXTOID,        INT4OID,        OIDOID,         INT4OID,
-    TIMESTAMPTZOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID,
-    TIMESTAMPTZOID};
+    INT8OID,        INT4OID,        OIDOID,         NAMEOID, TEXTOID,        INT4OID,
+    OIDOID,         INT4OID,        TIMESTAMPTZOID, TEXTOID, TEXTOID,        TIMESTAMPTZOID,
+    TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID,        TEXTOID, TIMESTAMPTZOID, TEXTOID,
+    INT8OID,        INT4OID,        INT8OID,        TEXTOID};
 
 std::array<Value, database_columns> values_of(const Database& d) {
     return {Value::of(d.id),
@@ -204,22 +215,29 @@ std::array<Value, database_columns> values_of(const Database& d) {
             Value::time(d.leased_at),
             Value::of(d.reason),
             Value::of(d.error),
-            Value::time(d.retry_at)};
+            Value::time(d.retry_at),
+            Value::of(d.recycled),
+            d.recycled != nullptr ? Value::of(d.recycle_us) : Value{0, true},
+            d.recycled != nullptr ? Value::of(d.relations) : Value{0, true},
+            d.recycled != nullptr ? Value::of(d.pages) : Value{0, true},
+            Value::of(d.clone_reason)};
 }
 
 Statement<database_columns> insert_database{R"(
     INSERT INTO testpool.database (id, template, oid, name, state, generation, role, pid,
            session_start, application, client, created_at, ready_at, leased_at, reason, error,
-           retry_at)
+           retry_at, recycled, recycle_us, relations, pages, clone_reason)
     OVERRIDING SYSTEM VALUE
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17))",
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+           $20, $21, $22))",
                                             database_types};
 
 Statement<database_columns> update_database{R"(
     UPDATE testpool.database SET template = $2, oid = $3, name = $4, state = $5, generation = $6,
            role = $7, pid = $8, session_start = $9, application = $10, client = $11,
            created_at = $12, ready_at = $13, leased_at = $14, reason = $15, error = $16,
-           retry_at = $17
+           retry_at = $17, recycled = $18, recycle_us = $19, relations = $20, pages = $21,
+           clone_reason = $22
      WHERE id = $1)",
                                             database_types};
 

@@ -4,6 +4,7 @@
 
 #include "pg/spi.h"
 #include "pg/utility.h"
+#include "rewind/rewind.h"
 #include "settings.h"
 #include "visitor.h"
 
@@ -20,6 +21,7 @@ struct Facts {
     bool is_template;
     bool invalid;  // a DROP was interrupted: it can only be dropped
     Oid owner;
+    Oid tablespace;
     NameData name;
 };
 
@@ -28,16 +30,17 @@ Facts facts_of(Oid oid) {
     HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(oid));
     if (!HeapTupleIsValid(tuple)) return facts;
     auto* form = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
-    facts = {true, form->datistemplate, compat::is_invalid(form), form->datdba, form->datname};
+    facts = {true,         form->datistemplate, compat::is_invalid(form),
+             form->datdba, form->dattablespace, form->datname};
     ReleaseSysCache(tuple);
     return facts;
 }
 
 [[noreturn]] void gone(const char* name) {
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_DATABASE),
-                    errmsg("database \"%s\" does not exist", name),
-                    errdetail("It was dropped by someone else."),
-                    errhint("Leave testpool's databases to testpool.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_DATABASE), errmsg("database \"%s\" does not exist", name),
+             errdetail("It was dropped by someone else."),
+             errhint("Leave testpool's databases to testpool.")));
     pg_unreachable();
 }
 
@@ -63,11 +66,11 @@ void end_sessions(Oid oid) {
     TimestampTz start = GetCurrentTimestamp();
     while (CountDBBackends(oid) > 0) {
         if (TimestampDifferenceExceeds(start, GetCurrentTimestamp(), session_end_ms))
-            ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
-                            errmsg("database \"%s\" is still in use", get_database_name(oid)),
-                            errdetail("Its sessions were told to end %d s ago.",
-                                      session_end_ms / 1000),
-                            errhint("See pg_stat_activity.")));
+            ereport(ERROR,
+                    (errcode(ERRCODE_OBJECT_IN_USE),
+                     errmsg("database \"%s\" is still in use", get_database_name(oid)),
+                     errdetail("Its sessions were told to end %d s ago.", session_end_ms / 1000),
+                     errhint("See pg_stat_activity.")));
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, session_poll_ms,
                   compat::wait_event("TestpoolSessionEnd"));
         ResetLatch(MyLatch);
@@ -88,6 +91,18 @@ bool has_prepared_transactions(const NameData& name) {
 
 void alter(const NameData& name, const char* options) {
     utility(psprintf("ALTER DATABASE %s %s", quote_identifier(NameStr(name)), options));
+}
+
+/// Raises if something lives in the database that no page can tell.
+void require_no_guests(Oid oid) {
+    static Statement<1> slots{
+        "SELECT count(*) FROM pg_catalog.pg_replication_slots WHERE datoid = $1", {OIDOID}};
+    int64 guests = CountDBSubscriptions(oid) + has_prepared_transactions(facts_of(oid).name);
+    spi([&] { slots.each_row({Value::of(oid)}, [&](const Row& row) { guests += row.int8(1); }); });
+    if (guests > 0)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+                        errmsg("it has prepared transactions, replication slots or "
+                               "subscriptions")));
 }
 
 /// Closes the database, ends its sessions, and rids it of what would hold up DROP DATABASE.
@@ -115,11 +130,11 @@ const char* source_of(const Job& job) {
 const char* create_command(const Job& job) {
     const char* source = source_of(job);
     Oid owner = OidIsValid(job.owner) ? job.owner : facts_of(get_database_oid(source, false)).owner;
-    return psprintf("CREATE DATABASE %s TEMPLATE %s OID %u OWNER %s STRATEGY wal_log "
-                    "ALLOW_CONNECTIONS %s IS_TEMPLATE false",
-                    quote_identifier(NameStr(job.name)), quote_identifier(source), job.oid,
-                    quote_identifier(GetUserNameFromId(owner, false)),
-                    job.connectable ? "true" : "false");
+    return psprintf(
+        "CREATE DATABASE %s TEMPLATE %s OID %u OWNER %s STRATEGY wal_log "
+        "ALLOW_CONNECTIONS %s IS_TEMPLATE false",
+        quote_identifier(NameStr(job.name)), quote_identifier(source), job.oid,
+        quote_identifier(GetUserNameFromId(owner, false)), job.connectable ? "true" : "false");
 }
 
 }  // namespace
@@ -138,6 +153,8 @@ bool choose_name(const char* rest, NameData* name) {
 
 bool exists(Oid oid) { return facts_of(oid).found; }
 
+Oid tablespace_of(Oid oid) { return facts_of(oid).tablespace; }
+
 NameData open(Oid oid) {
     Facts facts = facts_of(oid);
     if (!facts.found) gone(psprintf("%u", oid));
@@ -147,21 +164,22 @@ NameData open(Oid oid) {
 
 int sessions_in(Oid oid) { return CountDBConnections(oid); }
 
-void create(const Job& job) {
+void create(const Job& job, Outcome& outcome) {
     transaction([&] {
         Facts facts = facts_of(job.oid);
         if (facts.found) return;
         remove_leftovers(job.oid);
         utility(create_command(job));  // nothing may fail after it: it could not be undone
     });
+    if (job.prepare) outcome.rewindable = rewind::prepare(job);
 }
 
 void drop(const Job& job, int desk) {
     Facts facts{};
     transaction([&] {
         facts = facts_of(job.oid);
-        bool ours = facts.found && (job.confirmed ||
-                                    strcmp(NameStr(facts.name), NameStr(job.name)) == 0);
+        bool ours =
+            facts.found && (job.confirmed || strcmp(NameStr(facts.name), NameStr(job.name)) == 0);
         if (!facts.found) remove_leftovers(job.oid);
         facts.found = ours;
     });
@@ -171,8 +189,8 @@ void drop(const Job& job, int desk) {
         LockSharedObject(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
         facts = facts_of(job.oid);  // nobody can rename it now
         if (facts.found)
-            utility(psprintf("DROP DATABASE %s WITH (FORCE)",
-                             quote_identifier(NameStr(facts.name))));
+            utility(
+                psprintf("DROP DATABASE %s WITH (FORCE)", quote_identifier(NameStr(facts.name))));
     });
 }
 
@@ -202,22 +220,37 @@ void reopen(const Job& job) {
 
 }  // namespace
 
-int64 seal(const Job& job, int desk) {
+void seal(const Job& job, int desk, Outcome& outcome) {
     ErrorData* failure = attempt([&] {
         close(job);
         if (job.vacuum) visitor::visit(desk, job.oid, Visit::vacuum);
+        visitor::visit(desk, job.oid, Visit::connect);  // makes the relation-cache file
     });
     if (failure != nullptr) {
         reopen(job);
         ReThrowError(failure);
     }
-    int64 bytes = 0;
+    rewind::settle();
+    outcome.sealed_at = GetXLogInsertRecPtr();
     transaction([&] {
         alter(facts_of(job.oid).name, "IS_TEMPLATE true");
-        bytes = DatumGetInt64(
-            DirectFunctionCall1(pg_database_size_oid, ObjectIdGetDatum(job.oid)));
+        outcome.bytes =
+            DatumGetInt64(DirectFunctionCall1(pg_database_size_oid, ObjectIdGetDatum(job.oid)));
     });
-    return bytes;
+}
+
+void rewind(const Job& job, Outcome& outcome) {
+    transaction([&] { end_sessions(job.oid); });
+    transaction([&] {
+        Facts facts = facts_of(job.oid);
+        if (!facts.found) gone(NameStr(job.name));
+        alter(facts.name, "ALLOW_CONNECTIONS false IS_TEMPLATE false");
+    });
+    transaction([&] {
+        end_sessions(job.oid);
+        require_no_guests(job.oid);
+    });
+    rewind::run(job, outcome);
 }
 
 }  // namespace testpool::database

@@ -16,16 +16,20 @@ bool choose_name(const char* rest, NameData* name);
 bool exists(Oid oid);
 /// Lets clients in, and returns the database's present name. Raises 3D000 if it is gone.
 NameData open(Oid oid);
+/// The tablespace of a database that exists.
+Oid tablespace_of(Oid oid);
 /// Client sessions in the database.
 int sessions_in(Oid oid);
 
 // --- for workers: slow, in transactions of their own ----------------------------------------
 
 /// Copies the job's source. Does nothing if the database is there already.
-void create(const Job& job);
+void create(const Job& job, Outcome& outcome);
 /// Ends whatever is in the database, and drops it with all that is left of it.
 void drop(const Job& job, int desk);
-/// Makes a filled database a template; returns its size in bytes.
-int64 seal(const Job& job, int desk);
+/// Makes a filled database a template.
+void seal(const Job& job, int desk, Outcome& outcome);
+/// Rewinds a used clone. Raises if a full clone is needed instead.
+void rewind(const Job& job, Outcome& outcome);
 
 }  // namespace testpool::database

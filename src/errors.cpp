@@ -67,9 +67,9 @@ Reply discarded_reply(const char* hash, const char* reason) {
 }
 
 void unknown_database(const char* database) {
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                    errmsg("testpool has no database \"%s\"", database),
-                    errhint("The view testpool.databases lists them.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("testpool has no database \"%s\"", database),
+             errhint("The view testpool.databases lists them.")));
     pg_unreachable();
 }
 

@@ -15,10 +15,10 @@ Outcome as_outcome(const ErrorData* error);
 /// Raises what the steward put there.
 [[noreturn]] void raise(const Reply& reply);
 
-[[noreturn]] void unknown_template(const char* hash);          // 42704
-Reply discarded_reply(const char* hash, const char* reason);   // 55000
-[[noreturn]] void unknown_database(const char* database);      // 42704
-[[noreturn]] void not_leased(const char* database);            // 55000
+[[noreturn]] void unknown_template(const char* hash);         // 42704
+Reply discarded_reply(const char* hash, const char* reason);  // 55000
+[[noreturn]] void unknown_database(const char* database);     // 42704
+[[noreturn]] void not_leased(const char* database);           // 55000
 /// 42501; `kind` is "template" or "database".
 [[noreturn]] void not_yours(const char* kind, const char* name, Oid owner);
 

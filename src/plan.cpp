@@ -1,10 +1,11 @@
 // What to do next. The rules, in order:
 //   1. work that a session waits for;
-//   2. a clone for the pool whose acquire has waited longest;
-//   3. room for a pool that is full while somebody waits: drop something;
-//   4. clones that were begun and not finished;
-//   5. the pool that is furthest below its target;
-//   6. drops.
+//   2. rewinds: nothing makes a clone ready sooner;
+//   3. a clone for the pool whose acquire has waited longest;
+//   4. room for a pool that is full while somebody waits: drop something;
+//   5. clones that were begun and not finished;
+//   6. the pool that is furthest below its target;
+//   7. drops.
 
 #include "plan.h"
 
@@ -59,6 +60,7 @@ bool someone_waits_for_room(Pools pools, Limits limits) {
 
 Step next(Chores chores, Pools pools, Limits limits) {
     if (Step step = first(chores, Urgency::awaited); step.kind != Step::rest) return step;
+    if (Step step = first(chores, Urgency::rewind); step.kind != Step::rest) return step;
     if (Step step = longest_waiting(pools, limits); step.kind != Step::rest) return step;
     if (someone_waits_for_room(pools, limits))
         if (Step step = first(chores, Urgency::cleanup); step.kind != Step::rest) return step;

@@ -10,6 +10,7 @@ namespace testpool::plan {
 /// How much hurry a piece of work is in, most urgent first.
 enum class Urgency : std::uint8_t {
     awaited,     // a session waits for exactly this: a build, a seal, a recreate
+    rewind,      // a used clone becomes ready again in milliseconds
     unfinished,  // a clone that was begun before the server or a worker stopped
     cleanup,     // a drop
 };
@@ -22,12 +23,12 @@ struct Chore {
 /// The clones of one template.
 struct Pool {
     int ready;
-    int cloning;
-    int total;   // databases in any state
-    int target;  // how many clones to keep ready when nobody waits
-    int waiting;  // sessions that wait for a clone
+    int cloning;                  // or being rewound: soon to be ready
+    int total;                    // databases in any state
+    int target;                   // how many clones to keep ready when nobody waits
+    int waiting;                  // sessions that wait for a clone
     std::uint64_t oldest_ticket;  // of those
-    bool paused;  // a clone failed a moment ago
+    bool paused;                  // a clone failed a moment ago
 };
 
 struct Limits {

@@ -110,8 +110,8 @@ void require_answer_soon(const Request& request) {
                                   settings::database),
                         errhint("The server's log tells why. Raising max_worker_processes may "
                                 "help.")));
-    if (request.deadline != 0 && TimestampDifferenceExceeds(request.deadline, GetCurrentTimestamp(),
-                                                            deadline_slack_ms))
+    if (request.deadline != 0 &&
+        TimestampDifferenceExceeds(request.deadline, GetCurrentTimestamp(), deadline_slack_ms))
         ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
                         errmsg("the testpool steward did not answer in time"),
                         errhint("Look for what blocks it in pg_stat_activity and pg_locks.")));

@@ -18,6 +18,7 @@ int acquire_timeout;
 int template_timeout;
 int lease_grace;
 bool vacuum_templates;
+int recycle;
 
 namespace {
 
@@ -87,20 +88,32 @@ void define_sizes() {
 }
 
 void define_times() {
-    integer("testpool.acquire_timeout", &acquire_timeout, 60'000, {1, longest_timeout},
-            PGC_USERSET, GUC_UNIT_MS,
-            "How long acquire() waits for a clone unless it is told otherwise.");
+    integer("testpool.acquire_timeout", &acquire_timeout, 60'000, {1, longest_timeout}, PGC_USERSET,
+            GUC_UNIT_MS, "How long acquire() waits for a clone unless it is told otherwise.");
     integer("testpool.template_timeout", &template_timeout, 60'000, {1, longest_timeout},
             PGC_USERSET, GUC_UNIT_MS,
             "How long init_template() waits while another session builds.");
     integer("testpool.lease_grace", &lease_grace, 10'000, {0, longest_timeout}, PGC_SIGHUP,
-            GUC_UNIT_MS,
-            "How long a lease outlives its session once nobody is in the database.");
+            GUC_UNIT_MS, "How long a lease outlives its session once nobody is in the database.");
+}
+
+void define_recycling() {
+    static const config_enum_entry ways[] = {
+        {"auto", static_cast<int>(Recycle::automatic), false},
+        {"recreate", static_cast<int>(Recycle::recreate), false},
+        {nullptr, 0, false},
+    };
+    DefineCustomEnumVariable("testpool.recycle", "How a used database becomes clean.",
+                             "auto: it is rewound where that is safe, else dropped and cloned "
+                             "again; recreate: always the latter.",
+                             &recycle, static_cast<int>(Recycle::automatic), ways, PGC_SIGHUP, 0,
+                             nullptr, nullptr, nullptr);
 }
 
 }  // namespace
 
 void define() {
+    define_recycling();
     define_names();
     define_sizes();
     define_times();

@@ -5,6 +5,9 @@
 
 namespace testpool::settings {
 
+/// How a used database becomes clean.
+enum class Recycle { automatic, recreate };
+
 extern char* database;
 extern char* name_prefix;
 extern char* root_template;
@@ -17,6 +20,10 @@ extern int acquire_timeout;
 extern int template_timeout;
 extern int lease_grace;
 extern bool vacuum_templates;
+extern int recycle;  // of Recycle
+
+/// True if used databases may be rewound.
+inline bool may_rewind() { return recycle == static_cast<int>(Recycle::automatic); }
 
 /// Registers all of them with PostgreSQL; called once, by _PG_init.
 void define();

@@ -9,8 +9,8 @@ namespace testpool {
 /// building → finalized → discarded, or building → discarded.
 enum class TemplateState : uint8 { building, finalized, discarded };
 
-/// cloning → ready → leased → recycling → gone; leased ⇄ kept; leased → recycling → cloning →
-/// leased is recreate; any → failed → gone.
+/// cloning → ready → leased → recycling → ready (rewound) or gone (dropped); leased → kept →
+/// recycling; recreate: leased → recycling (→ cloning) → leased; any → failed → gone.
 enum class DatabaseState : uint8 { cloning, ready, leased, kept, recycling, failed };
 
 /// The session that claimed a build or acquired a clone.
@@ -36,15 +36,16 @@ struct Template {
     TimestampTz finalized_at;
     TimestampTz discarded_at;
     int64 bytes;
+    XLogRecPtr sealed_at;
     const char* reason;
     int32 failures;
     TimestampTz retry_at;
 
     // Not in the catalog:
-    Reply error;            // of the last seal
-    int waiting;            // acquires that wait for a clone
-    uint64 oldest_ticket;   // of those
-    int prewarm;            // clones that prewarm() waits for
+    Reply error;           // of the last seal
+    int waiting;           // acquires that wait for a clone
+    uint64 oldest_ticket;  // of those
+    int prewarm;           // clones that prewarm() waits for
 
     bool is_root() const { return hash == nullptr; }
 };
@@ -64,6 +65,14 @@ struct Database {
     const char* reason;
     const char* error;
     TimestampTz retry_at;
+    const char* recycled;  // "rewind" or "clone": how it last became clean; nullptr: it is new
+    int64 recycle_us;
+    int32 relations;  // put back by the last rewind
+    int64 pages;
+    const char* clone_reason;  // why it was not rewound
+
+    // Not in the catalog:
+    bool rewindable;  // its files were stamped since the server started
 };
 
 /// Everything the steward knows. Lists of pointers, in `memory`.

@@ -19,8 +19,7 @@ bool stale = true;  // the tables have to be read (again)
 MemoryContext loop_memory;
 
 void report(ErrorData* failure) {
-    ereport(LOG, (errcode(failure->sqlerrcode),
-                  errmsg("testpool: %s", failure->message),
+    ereport(LOG, (errcode(failure->sqlerrcode), errmsg("testpool: %s", failure->message),
                   failure->detail != nullptr ? errdetail_internal("%s", failure->detail) : 0));
 }
 
@@ -35,7 +34,8 @@ ErrorData* change(Work work) {
 void forget_state() {
     if (state.memory != nullptr) MemoryContextDelete(state.memory);
     state = {};
-    state.memory = AllocSetContextCreate(TopMemoryContext, "testpool state", ALLOCSET_DEFAULT_SIZES);
+    state.memory =
+        AllocSetContextCreate(TopMemoryContext, "testpool state", ALLOCSET_DEFAULT_SIZES);
 }
 
 void read_state() {
@@ -116,8 +116,8 @@ void look_at_everything() {
 
 long time_to_sleep() {
     if (state.look_again == 0) return longest_sleep_ms;
-    return std::min(longest_sleep_ms, TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
-                                                                      state.look_again));
+    return std::min(longest_sleep_ms,
+                    TimestampDifferenceMilliseconds(GetCurrentTimestamp(), state.look_again));
 }
 
 void sleep() {

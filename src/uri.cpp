@@ -37,8 +37,8 @@ char* of_address(const char* role, const char* database, const SockAddr& address
     int failed = pg_getnameinfo_all(&address.addr, address.salen, host, sizeof(host), port,
                                     sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
     if (failed != 0) return psprintf("postgresql://%s@/%s?port=%d", role, database, PostPortNumber);
-    const char* form = strchr(host, ':') != nullptr ? "postgresql://%s@[%s]:%s/%s"
-                                                    : "postgresql://%s@%s:%s/%s";
+    const char* form =
+        strchr(host, ':') != nullptr ? "postgresql://%s@[%s]:%s/%s" : "postgresql://%s@%s:%s/%s";
     return psprintf(form, role, host, port, database);
 }
 

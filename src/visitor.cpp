@@ -22,8 +22,10 @@ void pin_settings() {
         SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
 }
 
+/// The second time freezes what the first time wrote: the statistics.
 void vacuum() {
     transaction([] { utility("VACUUM (FREEZE, ANALYZE)"); });
+    transaction([] { utility("VACUUM (FREEZE)"); });
 }
 
 void roll_back_prepared() {
@@ -80,6 +82,7 @@ void do_visit(Visit visit) {
             roll_back_prepared();
             drop_subscriptions();
             return;
+        case Visit::connect:  // PostgreSQL has made the relation-cache file by now
         case Visit::none:
             return;
     }

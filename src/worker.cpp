@@ -18,36 +18,40 @@ const char* verb_of(Task task) {
             return "dropping";
         case Task::seal:
             return "sealing";
+        case Task::rewind:
+            return "rewinding";
         case Task::none:
             break;
     }
     return "idle";
 }
 
-int64 perform(const Job& job, int desk) {
+void perform(const Job& job, int desk, Outcome& outcome) {
     switch (job.task) {
         case Task::create:
-            database::create(job);
-            return 0;
+            return database::create(job, outcome);
         case Task::drop:
-            database::drop(job, desk);
-            return 0;
+            return database::drop(job, desk);
         case Task::seal:
-            return database::seal(job, desk);
+            return database::seal(job, desk, outcome);
+        case Task::rewind:
+            return database::rewind(job, outcome);
         case Task::none:
-            break;
+            return;
     }
-    return 0;
 }
 
 void do_job(const Job& job, int desk) {
     const char* activity = psprintf("%s database %s", verb_of(job.task), NameStr(job.name));
     pgstat_report_activity(STATE_RUNNING, activity);
     set_ps_display(activity);
-    int64 bytes = 0;
-    ErrorData* failure = attempt([&] { bytes = perform(job, desk); });
-    Outcome outcome = errors::as_outcome(failure);
-    outcome.bytes = bytes;
+    TimestampTz start = GetCurrentTimestamp();
+    Outcome outcome{};
+    if (ErrorData* failure = attempt([&] { perform(job, desk, outcome); })) {
+        outcome = errors::as_outcome(failure);
+        LockReleaseSession(DEFAULT_LOCKMETHOD);  // a rewind holds one beyond its transaction
+    }
+    outcome.microseconds = GetCurrentTimestamp() - start;
     board::finish_job(desk, outcome);
     pgstat_report_activity(STATE_IDLE, nullptr);
     set_ps_display("idle");

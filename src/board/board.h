@@ -78,13 +78,13 @@ struct Lease {
     Session session;
     LeaseKind kind;
     LeaseEnd end;
-    bool orphaned;        // its session is gone: the steward wants to hear who leaves
+    bool orphaned;          // its session is gone: the steward wants to hear who leaves
     TimestampTz last_seen;  // when its session, or one in the database, was last known there
 };
 
-enum class Task : uint8 { none, create, drop, seal };
+enum class Task : uint8 { none, create, drop, seal, rewind };
 enum class JobPhase : uint8 { idle, assigned, running, done };
-enum class Visit : uint8 { none, vacuum, evict };
+enum class Visit : uint8 { none, vacuum, evict, connect };
 
 struct Job {
     Task task;
@@ -92,18 +92,27 @@ struct Job {
     bool connectable;  // of a database to create
     bool confirmed;    // the database is known to have been created by us under this OID
     bool vacuum;       // when sealing
+    bool prepare;      // make it possible to rewind what is created
     int64 row;
     Oid oid;
-    Oid owner;   // of a database to create; invalid: its source's owner
-    Oid source;  // what to create it from; invalid: `source_name`
+    Oid owner;             // of a database to create; invalid: its source's owner
+    Oid source;            // what to create it from; invalid: `source_name`
+    Oid tablespace;        // of source and copy
+    XLogRecPtr sealed_at;  // of the source
     NameData name;
     NameData source_name;
+    NameData new_name;  // of a rewound database
 };
 
 /// How a job, or a visit to a database, ended.
 struct Outcome {
-    int sqlstate;  // 0: success
-    int64 bytes;   // size of a sealed template
+    int sqlstate;          // 0: success
+    int64 bytes;           // size of a sealed template
+    XLogRecPtr sealed_at;  // no page of the template is younger
+    bool rewindable;       // a created clone can be rewound
+    int32 relations;       // put back by a rewind
+    int64 pages;
+    int64 microseconds;
     char message[1024];
 };
 

@@ -18,9 +18,7 @@ shmem_startup_hook_type earlier_startup;
 
 Size seats_at() { return MAXALIGN(sizeof(Memory)); }
 Size leases_at() { return seats_at() + MAXALIGN(mul_size(sizeof(Seat), MaxBackends)); }
-Size desks_at() {
-    return leases_at() + MAXALIGN(mul_size(sizeof(Lease), settings::max_databases));
-}
+Size desks_at() { return leases_at() + MAXALIGN(mul_size(sizeof(Lease), settings::max_databases)); }
 Size size() { return desks_at() + MAXALIGN(mul_size(sizeof(Desk), settings::workers)); }
 
 template <class Part>

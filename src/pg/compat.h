@@ -3,7 +3,8 @@
 
 namespace testpool::compat {
 
-/// Names what a process of ours waits for in pg_stat_activity; before 17 an extension has one name only.
+/// Names what a process of ours waits for in pg_stat_activity; before 17 an extension has one name
+/// only.
 inline uint32 wait_event([[maybe_unused]] const char* name) {
 #if PG_VERSION_NUM >= 170000
     return WaitEventExtensionNew(name);
@@ -13,9 +14,7 @@ inline uint32 wait_event([[maybe_unused]] const char* name) {
 }
 
 /// The number of this process among all server processes, below MaxBackends for those that run SQL.
-inline int process_number() {
-    return static_cast<int>(MyProc - ProcGlobal->allProcs);
-}
+inline int process_number() { return static_cast<int>(MyProc - ProcGlobal->allProcs); }
 
 /// True for what an interrupted DROP DATABASE leaves. Minor releases before 15.4 did not mark it.
 inline bool is_invalid([[maybe_unused]] Form_pg_database form) {
@@ -23,6 +22,51 @@ inline bool is_invalid([[maybe_unused]] Form_pg_database form) {
     return form->datconnlimit == DATCONNLIMIT_INVALID_DB;
 #else
     return false;
+#endif
+}
+
+// 16 renamed RelFileNode to RelFileLocator and its members; their order stayed.
+#if PG_VERSION_NUM >= 160000
+using RelNumber = RelFileNumber;
+using Locator = RelFileLocator;
+inline RelNumber number_of(const Locator& locator) { return locator.relNumber; }
+inline Locator locator_of(const BufferTag& tag) { return BufTagGetRelFileLocator(&tag); }
+inline ForkNumber fork_of(const BufferTag& tag) { return BufTagGetForkNum(&tag); }
+inline Oid database_of(const BufferTag& tag) { return tag.dbOid; }
+inline Locator locator_of(Relation relation) { return relation->rd_locator; }
+#else
+using RelNumber = Oid;
+using Locator = RelFileNode;
+inline RelNumber number_of(const Locator& locator) { return locator.relNode; }
+inline Locator locator_of(const BufferTag& tag) { return tag.rnode; }
+inline ForkNumber fork_of(const BufferTag& tag) { return tag.forkNum; }
+inline Oid database_of(const BufferTag& tag) { return tag.rnode.dbNode; }
+inline Locator locator_of(Relation relation) { return relation->rd_node; }
+#endif
+
+/// The storage of a relation that is not temporary.
+inline SMgrRelation storage_of(const Locator& locator) {
+#if PG_VERSION_NUM >= 170000
+    return smgropen(locator, INVALID_PROC_NUMBER);
+#else
+    return smgropen(locator, InvalidBackendId);
+#endif
+}
+
+/// A page in memory as smgrextend() wants it: 16 asks for an alignment that suits direct I/O.
+#if PG_VERSION_NUM >= 160000
+using AlignedBlock = PGIOAlignedBlock;
+#else
+using AlignedBlock = PGAlignedBlock;
+#endif
+
+/// Shortens one fork without logging it; 18 wants to be told the present length.
+inline void truncate_fork(SMgrRelation storage, ForkNumber fork,
+                          [[maybe_unused]] BlockNumber present, BlockNumber length) {
+#if PG_VERSION_NUM >= 180000
+    smgrtruncate(storage, &fork, 1, &present, &length);
+#else
+    smgrtruncate(storage, &fork, 1, &length);
 #endif
 }
 

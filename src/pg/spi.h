@@ -22,9 +22,7 @@ struct Value {
     static Value of(int32 v) { return {Int32GetDatum(v)}; }
     static Value of(int64 v) { return {Int64GetDatum(v)}; }
     static Value of(Oid v) { return {ObjectIdGetDatum(v), !OidIsValid(v)}; }
-    static Value of(const char* v) {
-        return v ? Value{CStringGetTextDatum(v)} : Value{0, true};
-    }
+    static Value of(const char* v) { return v ? Value{CStringGetTextDatum(v)} : Value{0, true}; }
     static Value time(TimestampTz v) { return {TimestampTzGetDatum(v), v == 0}; }
     static Value name(NameData& v) { return {NameGetDatum(&v)}; }
 };

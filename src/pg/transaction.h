@@ -6,8 +6,8 @@
 
 namespace testpool {
 
-/// Runs `work` in a transaction of its own with a snapshot, and commits. It allocates in the caller's
-/// memory context, because VACUUM ends the transaction that it is started in.
+/// Runs `work` in a transaction of its own with a snapshot, and commits. It allocates in the
+/// caller's memory context, because VACUUM ends the transaction that it is started in.
 template <class Work>
 void transaction(Work work) {
     MemoryContext caller = CurrentMemoryContext;
@@ -21,16 +21,14 @@ void transaction(Work work) {
     MemoryContextSwitchTo(caller);
 }
 
-/// Runs `work`; returns nullptr, or the error that ended it, after aborting the transaction it was in.
-/// The error is allocated in the caller's memory context, which must outlive a transaction.
+/// Runs `work`; returns nullptr, or the error that ended it, after aborting the transaction it was
+/// in. The error is allocated in the caller's memory context, which must outlive a transaction.
 template <class Work>
 [[gnu::noinline]] ErrorData* attempt(Work work) {
     MemoryContext caller = CurrentMemoryContext;
     ErrorData* volatile failure = nullptr;
     PG_TRY();
-    {
-        work();
-    }
+    { work(); }
     PG_CATCH();
     {
         MemoryContextSwitchTo(caller);

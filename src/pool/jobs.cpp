@@ -21,12 +21,16 @@ struct Work {
     Database* of_database;
 };
 
-bool at_a_desk(bool of_template, int64 row) {
+Task task_at_a_desk(bool of_template, int64 row) {
     for (int desk = 0; desk < board::desks(); desk++) {
         Job job = board::job_at(desk);
-        if (job.task != Task::none && job.of_template == of_template && job.row == row) return true;
+        if (job.of_template == of_template && job.row == row) return job.task;
     }
-    return false;
+    return Task::none;
+}
+
+bool at_a_desk(bool of_template, int64 row) {
+    return task_at_a_desk(of_template, row) != Task::none;
 }
 
 bool is_due(State& state, TimestampTz at) {
@@ -43,15 +47,20 @@ Task task_of(State& state, const Template& t) {
     return Task::none;
 }
 
+bool can_rewind(const Database& d) {
+    return d.rewindable && settings::may_rewind() && d.of->state == TemplateState::finalized;
+}
+
 Task task_of(State& state, const Database& d) {
     if (d.state == DatabaseState::cloning) return Task::create;
-    if (d.state == DatabaseState::recycling) return Task::drop;
+    if (d.state == DatabaseState::recycling) return can_rewind(d) ? Task::rewind : Task::drop;
     if (d.state == DatabaseState::failed && is_due(state, d.retry_at)) return Task::drop;
     return Task::none;
 }
 
 plan::Urgency urgency_of(const Database& d, Task task) {
     if (OidIsValid(d.role)) return plan::Urgency::awaited;
+    if (task == Task::rewind) return plan::Urgency::rewind;
     return task == Task::create ? plan::Urgency::unfinished : plan::Urgency::cleanup;
 }
 
@@ -78,7 +87,9 @@ plan::Pool pool_of(State& state, const Template& t) {
         if (d.of != &t) continue;
         pool.total++;
         pool.ready += d.state == DatabaseState::ready;
-        pool.cloning += d.state == DatabaseState::cloning && !OidIsValid(d.role);
+        pool.cloning +=
+            !OidIsValid(d.role) && (d.state == DatabaseState::cloning ||
+                                    (d.state == DatabaseState::recycling && can_rewind(d)));
     }
     // Clones of the root template are made on demand: it may change at any time.
     pool.target = t.is_root() ? 0 : std::max(settings::pool_size, t.prewarm);
@@ -108,9 +119,19 @@ void set_source(const State& state, Job& job, int32 id) {
     if (source != nullptr && !source->is_root()) {
         job.source = source->oid;
         job.source_name = source->database;
+        job.sealed_at = source->sealed_at;
+        job.tablespace = database::tablespace_of(source->oid);
     } else {
         strlcpy(NameStr(job.source_name), settings::root_template, NAMEDATALEN);
     }
+}
+
+NameData free_clone_name(const Template& t, int64& id) {
+    NameData name;
+    do {
+        id = catalog::next_database_id();
+    } while (!database::choose_name(psprintf("%d_" INT64_FORMAT, t.id, id), &name));
+    return name;
 }
 
 Job job_for(const State& state, const Database& d, Task task) {
@@ -120,16 +141,15 @@ Job job_for(const State& state, const Database& d, Task task) {
     job.oid = d.oid;
     job.name = d.name;
     job.confirmed = d.ready_at != 0;
-    if (task == Task::create) set_source(state, job, d.of->id);
+    if (task == Task::drop) return job;
+    set_source(state, job, d.of->id);
+    job.prepare = !d.of->is_root() && settings::may_rewind();
+    // A name is never handed out twice: whoever still reconnects to it must not meet the next
+    // holder.
+    int64 number = 0;
+    bool renamed = task == Task::rewind && !OidIsValid(d.role);
+    job.new_name = renamed ? free_clone_name(*d.of, number) : d.name;
     return job;
-}
-
-NameData free_clone_name(const Template& t, int64& id) {
-    NameData name;
-    do {
-        id = catalog::next_database_id();
-    } while (!database::choose_name(psprintf("%d_" INT64_FORMAT, t.id, id), &name));
-    return name;
 }
 
 Database& begin_clone(State& state, Template& t) {
@@ -189,6 +209,7 @@ void sealed(State& state, Template& t, const Outcome& outcome) {
         t.state = TemplateState::finalized;
         t.finalized_at = GetCurrentTimestamp();
         t.bytes = outcome.bytes;
+        t.sealed_at = outcome.sealed_at;
         board::remove_lease(key_of(t));
         ereport(LOG, (errmsg("testpool: template \"%s\" is finalized", errors::shown(t.hash))));
     } else {
@@ -217,8 +238,8 @@ void fail(State& state, Database& d, const Outcome& outcome) {
     d.error = stored(state, outcome.message);
     d.retry_at = retry_time(d.of->failures);
     catalog::update(d);
-    ereport(LOG, (errmsg("testpool: database \"%s\" failed: %s", NameStr(d.name),
-                         outcome.message)));
+    ereport(LOG,
+            (errmsg("testpool: database \"%s\" failed: %s", NameStr(d.name), outcome.message)));
     Request request;
     for (uint64 ticket = 0; board::next_request(ticket, &request); ticket = request.ticket)
         if (request.verb == Verb::recreate && request.accepted &&
@@ -236,24 +257,56 @@ void clone_failed(State& state, Database& d, const Outcome& outcome) {
         discard(state, t, "its database was dropped by someone else", true);
 }
 
-void cloned(State& state, Database& d) {
+/// A clean database: back to its holder, to the pool, or away.
+void hand_back(State& state, Database& d) {
+    d.error = nullptr;
+    d.retry_at = 0;
+    d.ready_at = GetCurrentTimestamp();
+    if (OidIsValid(d.role))
+        lease(state, d);
+    else if (d.of->state == TemplateState::discarded)
+        recycle(state, d);
+    else {
+        d.state = DatabaseState::ready;
+        catalog::update(d);
+    }
+}
+
+void rewound(State& state, Database& d, const Job& job, const Outcome& outcome) {
+    d.name = job.new_name;
+    d.generation++;
+    d.recycled = "rewind";
+    d.recycle_us = outcome.microseconds;
+    d.relations = outcome.relations;
+    d.pages = outcome.pages;
+    d.clone_reason = nullptr;
+    hand_back(state, d);
+}
+
+/// Falls back to a full clone.
+void rewind_refused(State& state, Database& d, const Outcome& outcome) {
+    d.rewindable = false;
+    d.clone_reason = stored(state, outcome.message);
+    catalog::update(d);
+    ereport(LOG, (errmsg("testpool: database \"%s\" is cloned again, not rewound: %s",
+                         NameStr(d.name), outcome.message)));
+}
+
+void cloned(State& state, Database& d, const Outcome& outcome) {
     Template& t = *d.of;
     if (t.failures > 0) {
         t.failures = 0;
         t.retry_at = 0;
         catalog::update(t);
     }
-    d.error = nullptr;
-    d.retry_at = 0;
-    d.ready_at = GetCurrentTimestamp();
-    if (OidIsValid(d.role))
-        lease(state, d);
-    else if (t.state == TemplateState::discarded)
-        recycle(state, d);
-    else {
-        d.state = DatabaseState::ready;
-        catalog::update(d);
+    d.rewindable = outcome.rewindable;
+    if (d.generation > 1) {
+        d.recycled = "clone";
+        d.recycle_us = outcome.microseconds;
+        d.relations = 0;
+        d.pages = 0;
     }
+    hand_back(state, d);
 }
 
 void dropped(State& state, Database& d) {
@@ -283,10 +336,18 @@ void job_done(State& state, const Job& job, const Outcome& outcome) {
     }
     Database* d = find_database(state, job.row);
     if (d == nullptr) return;
-    if (outcome.sqlstate == 0 && job.task == Task::create) cloned(state, *d);
-    if (outcome.sqlstate == 0 && job.task == Task::drop) dropped(state, *d);
-    if (outcome.sqlstate != 0 && job.task == Task::create) clone_failed(state, *d, outcome);
-    if (outcome.sqlstate != 0 && job.task == Task::drop) fail(state, *d, outcome);
+    bool well = outcome.sqlstate == 0;
+    switch (job.task) {
+        case Task::create:
+            return well ? cloned(state, *d, outcome) : clone_failed(state, *d, outcome);
+        case Task::rewind:
+            return well ? rewound(state, *d, job, outcome) : rewind_refused(state, *d, outcome);
+        case Task::drop:
+            return well ? dropped(state, *d) : fail(state, *d, outcome);
+        case Task::seal:
+        case Task::none:
+            return;
+    }
 }
 
 std::optional<Job> next_job(State& state) {

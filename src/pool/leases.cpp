@@ -96,8 +96,7 @@ void append_oldest_leases(StringInfo text, const State& state, const Template& t
         if (oldest == nullptr) return;
         after = oldest->leased_at;
         const char* role = GetUserNameFromId(oldest->role, true);
-        appendStringInfo(text,
-                         "%s\"%s\" by role \"%s\" (process %d, application \"%s\") since %s",
+        appendStringInfo(text, "%s\"%s\" by role \"%s\" (process %d, application \"%s\") since %s",
                          i == 0 ? " The oldest leases: " : ", ", NameStr(oldest->name),
                          role != nullptr ? role : "?", oldest->holder.session.pid,
                          NameStr(oldest->holder.application),
@@ -124,14 +123,13 @@ const char* last_error(const State& state, const Template& t) {
                          waited, t.builder.session.pid, NameStr(t.builder.application),
                          timestamptz_to_str(t.claimed_at));
     else
-        appendStringInfo(&detail,
-                         "Waited %ld ms for a clone: %d cloning, %d leased, %d kept, %d recycling, "
-                         "%d failed.",
-                         waited, count(state, t, DatabaseState::cloning),
-                         count(state, t, DatabaseState::leased),
-                         count(state, t, DatabaseState::kept),
-                         count(state, t, DatabaseState::recycling),
-                         count(state, t, DatabaseState::failed));
+        appendStringInfo(
+            &detail,
+            "Waited %ld ms for a clone: %d cloning, %d leased, %d kept, %d recycling, "
+            "%d failed.",
+            waited, count(state, t, DatabaseState::cloning), count(state, t, DatabaseState::leased),
+            count(state, t, DatabaseState::kept), count(state, t, DatabaseState::recycling),
+            count(state, t, DatabaseState::failed));
     if (const char* error = last_error(state, t))
         appendStringInfo(&detail, " The last failure: %s.", error);
     append_oldest_leases(&detail, state, t);
@@ -225,8 +223,7 @@ std::optional<Reply> keep(State& state, const Request& request) {
 std::optional<Reply> prewarm(State& state, const Request& request) {
     Template& t = wanted(state, request);
     int ready = count(state, t, DatabaseState::ready);
-    if (t.state == TemplateState::finalized && ready >= request.count)
-        return Reply{.count = ready};
+    if (t.state == TemplateState::finalized && ready >= request.count) return Reply{.count = ready};
     if (request.deadline <= GetCurrentTimestamp()) timed_out(state, t, request);
     look_again(state, request.deadline);
     t.prewarm = std::max(t.prewarm, request.count);
@@ -248,8 +245,9 @@ void post_leases(const State& state) {
     Lease lease{};
     for (int i = board::lease_room() - 1; i >= 0; i--) {
         if (!board::lease_at(i, &lease)) continue;
-        if (lease.kind == LeaseKind::claim ? find_template(state, static_cast<int32>(-lease.key)) == nullptr
-                                           : find_database(state, static_cast<int64>(lease.key)) == nullptr)
+        if (lease.kind == LeaseKind::claim
+                ? find_template(state, static_cast<int32>(-lease.key)) == nullptr
+                : find_database(state, static_cast<int64>(lease.key)) == nullptr)
             board::remove_lease(lease.key);
     }
     for (Database& d : databases(state))

@@ -1,5 +1,6 @@
 // The pool: the life of templates and clones. The only place where a state changes; every function
-// changes the catalog first, in a transaction that the caller opens, and then `state` and the board.
+// changes the catalog first, in a transaction that the caller opens, and then `state` and the
+// board.
 #pragma once
 
 #include <optional>

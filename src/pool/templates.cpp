@@ -94,17 +94,17 @@ Reply built(const Template& t) {
 
 [[noreturn]] void still_building(const Template& t) {
     const char* owner = GetUserNameFromId(t.owner, true);
-    ereport(ERROR,
-            (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-             errmsg("template \"%s\" is still being built by another session",
-                    errors::shown(t.hash)),
-             errdetail("Process %d (role \"%s\", application \"%s\") has been building it in "
-                       "database \"%s\" since %s.",
-                       t.builder.session.pid, owner != nullptr ? owner : "?",
-                       NameStr(t.builder.application), NameStr(t.database),
-                       timestamptz_to_str(t.claimed_at)),
-             errhint("Wait longer with testpool.template_timeout, or give the build up with "
-                     "testpool.discard.")));
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+         errmsg("template \"%s\" is still being built by another session", errors::shown(t.hash)),
+         errdetail("Process %d (role \"%s\", application \"%s\") has been building it in "
+                   "database \"%s\" since %s.",
+                   t.builder.session.pid, owner != nullptr ? owner : "?",
+                   NameStr(t.builder.application), NameStr(t.database),
+                   timestamptz_to_str(t.claimed_at)),
+         errhint("Wait longer with testpool.template_timeout, or give the build up with "
+                 "testpool.discard.")));
     pg_unreachable();
 }
 
@@ -120,6 +120,14 @@ Template& claimed(const State& state, const Request& request) {
     if (!may_act(request, t->owner))
         errors::not_yours("template", errors::shown(request.hash), t->owner);
     return *t;
+}
+
+void discard_everything(State& state) {
+    for (Template& t : templates(state))
+        if (!t.is_root() && t.state != TemplateState::discarded)
+            discard(state, t, "testpool.reset() was called", true);
+    for (Database& d : databases(state))
+        if (d.state == DatabaseState::ready || OidIsValid(d.role)) recycle(state, d);
 }
 
 Reply sealed(const Template& t) {
@@ -175,18 +183,11 @@ std::optional<Reply> discard(State& state, const Request& request) {
 
 std::optional<Reply> reset(State& state, const Request& request) {
     if (!request.accepted) {
-        for (Template& t : templates(state))
-            if (!t.is_root() && t.state != TemplateState::discarded)
-                discard(state, t, "testpool.reset() was called", true);
-        for (Database& d : databases(state))
-            if (d.state == DatabaseState::leased || d.state == DatabaseState::kept ||
-                d.state == DatabaseState::ready || OidIsValid(d.role))
-                recycle(state, d);
+        discard_everything(state);
         board::accept(request.ticket);
-        return std::nullopt;
     }
     for (Database& d : databases(state))
-        if (d.state == DatabaseState::failed)
+        if (request.accepted && d.state == DatabaseState::failed)
             ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
                             errmsg("database \"%s\" cannot be dropped yet", NameStr(d.name)),
                             errdetail("%s", d.error != nullptr ? d.error : ""),

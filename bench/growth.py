@@ -1,0 +1,60 @@
+"""Growth: what becomes larger over many cycles of acquire and release.
+
+Two clients acquire and release without a pause; every cycle drops a database and makes another. After
+each tenth of the cycles, once the workers have caught up, everything that could grow is measured.
+The first tenth is the warm-up: free space, caches and the pool itself reach their size.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import server
+
+STEPS = 10
+CLIENTS = 2
+
+RELATIONS = ["testpool.template", "testpool.database", "pg_database", "pg_shdepend",
+             "pg_db_role_setting", "pg_shdescription", "pg_shseclabel", "pg_class", "pg_attribute",
+             "pg_statistic"]
+
+
+def tree(folder):
+    """Number of files under a folder, and their bytes."""
+    sizes = [os.stat(Path(path) / name).st_size
+             for path, _, names in os.walk(folder) for name in names]
+    return len(sizes), sum(sizes)
+
+
+def measure(cycles, data):
+    server.until(server.settled)
+    server.sql("CHECKPOINT")  # removes the files that drops have left to it
+    found = {f"{name} (bytes, with indexes)":
+             server.value(f"SELECT pg_total_relation_size('{name}')") for name in RELATIONS}
+    found["databases"] = server.value("SELECT count(*) FROM pg_database")
+    found["rows of pg_stat_database"] = server.value("SELECT count(*) FROM pg_stat_database")
+    found["base/: files"], found["base/: bytes"] = tree(data / "base")
+    found["global/: files"], found["global/: bytes"] = tree(data / "global")
+    found["WAL written (bytes)"] = server.value("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn")
+    for index, (pid, name) in enumerate(server.processes()):
+        memory = server.memory_of(pid)
+        found[f"{name} {index}: private memory (kB)"] = memory["private_kb"]
+        found[f"{name} {index}: RSS (kB)"] = memory["rss_kb"]
+    return [{"cycles": cycles, "measure": k, "value": v} for k, v in found.items()]
+
+
+def main(results, cycles):
+    data = Path(os.environ["SERVER_FOLDER"]) / "data"
+    step = max(CLIENTS, cycles // STEPS)
+    server.build_template()
+    server.configure(pool_size=4)
+    server.write_machine(results)
+    rows = measure(0, data)
+    for done in range(step, STEPS * step + 1, step):
+        server.pgbench("cycle", transactions=step // CLIENTS, clients=CLIENTS)
+        rows += measure(done, data)
+        server.write(results, "growth", rows)
+        print(f"{done} cycles", file=sys.stderr)
+
+
+main(sys.argv[1], int(sys.argv[2]))

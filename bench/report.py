@@ -1,0 +1,100 @@
+"""Writes report.md over the CSV files of the parts that have been measured."""
+
+import statistics
+import sys
+from pathlib import Path
+
+import server
+
+
+def table(head, rows):
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
+
+
+def spread(numbers, form="{:.2f}"):
+    """Median, and the least and largest in brackets."""
+    low, middle, high = min(numbers), statistics.median(numbers), max(numbers)
+    return f"{form} ({form}–{form})".format(middle, low, high)
+
+
+def machine(results):
+    rows = [(row["what"], row["value"]) for row in server.read(results, "machine")]
+    return "# testpool, measured\n\n" + table(["", ""], rows).replace("---:", "---")
+
+
+def speed(rows):
+    lines = []
+    for key in dict.fromkeys((row["fsync"], row["protocol"]) for row in rows):
+        group = [row for row in rows if (row["fsync"], row["protocol"]) == key]
+        column = {name: [float(row[name]) for row in group]
+                  for name in ("cycle_us", "cycle_p90_us", "update_us", "update_alone_us")}
+        mixed = [c / u for c, u in zip(column["cycle_us"], column["update_us"])]
+        alone = [c / u for c, u in zip(column["cycle_us"], column["update_alone_us"])]
+        lines.append([f"fsync {key[0]}, {key[1]}", spread(column["cycle_us"], "{:.0f}"),
+                      spread(column["cycle_p90_us"], "{:.0f}"),
+                      spread(column["update_us"], "{:.0f}"),
+                      spread(column["update_alone_us"], "{:.0f}"),
+                      f"**{spread(mixed, '{:.1f}')}**", spread(alone, "{:.1f}")])
+    rounds = max(int(row["round"]) for row in rows) + 1
+    return ("## Speed: acquire + release from a warm pool, against a one-row UPDATE\n\n"
+            "Median latency of a round in µs; of all rounds the median (least–largest). A cycle is two\n"
+            "statements, the UPDATE one. \"Mixed\": both at random through one connection, while the\n"
+            f"workers drop what was released. \"Alone\": nothing else happens. {rounds} rounds of about 24\n"
+            "cycles each.\n\n"
+            + table(["", "cycle", "cycle, 90 %", "UPDATE, mixed", "UPDATE, alone",
+                     "cycle ÷ UPDATE, mixed", "cycle ÷ UPDATE, alone"], lines))
+
+
+def growth(rows):
+    series = {}
+    for row in rows:
+        series.setdefault(row["measure"], []).append((int(row["cycles"]), int(row["value"])))
+    counts = [cycles for cycles, _ in next(iter(series.values()))]
+    shown = [counts.index(counts[i]) for i in sorted({0, min(1, len(counts) - 1),
+                                                     len(counts) // 2, len(counts) - 1})]
+    head = ["after … cycles"] + [f"{counts[i]:,}" for i in shown]
+    lines = [[name] + [f"{values[i][1]:,}" for i in shown]
+             for name, values in series.items() if len(values) == len(counts)]
+    return ("## Growth: over many cycles of acquire and release\n\n"
+            "Two clients without a pause; every cycle drops a database and makes another. The server's\n"
+            "settings, autovacuum's included, are the defaults. All steps are in growth.csv.\n\n"
+            + table(head, lines))
+
+
+def wake(rows):
+    def line(name, key):
+        numbers = sorted(int(row[key]) / 1000 for row in rows)
+        deciles = statistics.quantiles(numbers, n=10)
+        return [name] + [f"{n:.2f}" for n in (numbers[0], statistics.median(numbers), deciles[-1],
+                                              numbers[-1])]
+    return ("## Wake-up: an acquire that waits for its clone\n\n"
+            f"{len(rows)} waits, one after the other, with an empty pool; ms.\n\n"
+            + table(["", "least", "median", "90 %", "largest"],
+                    [line("asked → a worker begins", "asked_to_begun_us"),
+                     line("the clone is made", "begun_to_ready_us"),
+                     line("ready → leased", "ready_to_leased_us"),
+                     line("**ready → the client has the answer**", "ready_to_answer_us")]))
+
+
+def idle(rows):
+    lines = [[row["process"], f"{float(row['cpu_ms']):.0f}", row["context_switches"],
+              f"{int(row['private_kb']) / 1024:.1f}", f"{int(row['pss_kb']) / 1024:.1f}",
+              f"{int(row['rss_kb']) / 1024:.1f}"] for row in rows]
+    return (f"## Idle: {rows[0]['seconds']} s in which nobody asks for anything\n\n"
+            "CPU time in ms (the kernel counts in steps of 10), memory in MB. PSS and RSS count the\n"
+            "pages of shared_buffers that a process has touched; private memory is its own.\n\n"
+            + table(["process", "CPU", "context switches", "private", "PSS", "RSS"], lines))
+
+
+def main(results):
+    parts = [machine(results)]
+    for name, chapter in (("speed", speed), ("growth", growth), ("wake", wake), ("idle", idle)):
+        if rows := server.read(results, name):
+            parts.append(chapter(rows))
+    report = "\n".join(parts)
+    (Path(results) / "report.md").write_text(report)
+    print(report)
+
+
+main(sys.argv[1])

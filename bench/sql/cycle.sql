@@ -1,0 +1,2 @@
+SELECT testpool.acquire('bench') AS db \gset
+SELECT testpool.release(':db');

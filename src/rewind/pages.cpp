@@ -1,0 +1,136 @@
+// Putting pages back. Everything goes through shared buffers, and every page that is put back is
+// logged whole, so that crash recovery and standbys end with the same pages whatever
+// full_page_writes says.
+
+#include "rewind/pages.h"
+
+namespace testpool::rewind {
+
+namespace {
+
+// What differs between equal pages: where the page was last logged, and the checksum.
+constexpr size_t compared_from = offsetof(PageHeaderData, pd_flags);
+
+bool same_page(Page a, Page b) {
+    return memcmp(static_cast<char*>(a) + compared_from, static_cast<char*>(b) + compared_from,
+                  BLCKSZ - compared_from) == 0;
+}
+
+/// True if the log may leave out the hole in the middle of the page: it is there and all zeros.
+bool has_empty_hole(Page page) {
+    auto* header = reinterpret_cast<PageHeader>(page);
+    if (header->pd_lower < SizeOfPageHeaderData || header->pd_upper <= header->pd_lower ||
+        header->pd_upper > BLCKSZ)
+        return false;
+    auto* bytes = static_cast<char*>(page);
+    return std::all_of(bytes + header->pd_lower, bytes + header->pd_upper,
+                       [](char c) { return c == 0; });
+}
+
+void refuse_younger(const Sides& sides, Page page) {
+    if (PageGetLSN(page) > sides.sealed_at)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("the template was changed after it had been finalized")));
+}
+
+Buffer read(const Locator& locator, ForkNumber fork, BlockNumber block, ReadBufferMode mode,
+            BufferAccessStrategy strategy) {
+    return ReadBufferWithoutRelcache(locator, fork, block, mode, strategy, true);
+}
+
+void put_back(Buffer target, Page page, ForkNumber fork) {
+    START_CRIT_SECTION();
+    memcpy(BufferGetPage(target), page, BLCKSZ);
+    MarkBufferDirty(target);
+    log_newpage_buffer(target, fork == MAIN_FORKNUM && has_empty_hole(page));
+    END_CRIT_SECTION();
+}
+
+/// True if the page differed.
+bool restore(const Sides& sides, ForkNumber fork, BlockNumber block,
+             BufferAccessStrategy strategy) {
+    Buffer source = read(sides.source, fork, block, RBM_NORMAL, strategy);
+    LockBuffer(source, BUFFER_LOCK_SHARE);
+    Buffer target = read(sides.target, fork, block, RBM_ZERO_ON_ERROR, strategy);
+    LockBuffer(target, BUFFER_LOCK_EXCLUSIVE);
+    Page page = BufferGetPage(source);
+    // A new page may be one that was just added: it is in the file, but not in the log.
+    bool differs = PageIsNew(BufferGetPage(target)) || !same_page(page, BufferGetPage(target));
+    if (differs) {
+        refuse_younger(sides, page);
+        put_back(target, page, fork);
+    }
+    UnlockReleaseBuffer(target);
+    UnlockReleaseBuffer(source);
+    return differs;
+}
+
+/// Shortens the main fork with what hangs on it, logged.
+void truncate_relation(const Locator& target, BlockNumber length) {
+    Relation relation = CreateFakeRelcacheEntry(target);
+    RelationTruncate(relation, length);
+    FreeFakeRelcacheEntry(relation);
+}
+
+/// Shortens a free-space or visibility map. That is not logged, so the visibility map is emptied
+/// first: a standby may keep its blocks, but none that calls a page all-visible.
+void truncate_map(const Locator& target, ForkNumber fork, BlockNumber present, BlockNumber length) {
+    PGAlignedBlock zeros{};
+    for (BlockNumber block = length; fork == VISIBILITYMAP_FORKNUM && block < present; block++) {
+        Buffer buffer = read(target, fork, block, RBM_ZERO_AND_LOCK, nullptr);
+        put_back(buffer, zeros.data, fork);
+        UnlockReleaseBuffer(buffer);
+    }
+    compat::truncate_fork(compat::storage_of(target), fork, present, length);
+}
+
+/// Adds zeros, as CREATE DATABASE does before it fills them in.
+void extend(const Locator& target, ForkNumber fork, BlockNumber present, BlockNumber length) {
+    SMgrRelation storage = compat::storage_of(target);
+    if (!smgrexists(storage, fork)) {
+        smgrcreate(storage, fork, false);
+        log_smgrcreate(&target, fork);
+    }
+    compat::AlignedBlock zeros{};
+    if (length > present) smgrextend(storage, fork, length - 1, zeros.data, true);
+}
+
+}  // namespace
+
+int64 restore_blocks(const Sides& sides, ForkNumber fork, std::span<const DirtyBlock> blocks,
+                     BlockNumber length) {
+    int64 restored = 0;
+    for (const DirtyBlock& dirty : blocks)
+        if (dirty.block < length) restored += restore(sides, fork, dirty.block, nullptr);
+    return restored;
+}
+
+int64 restore_all(const Sides& sides, ForkNumber fork, BlockNumber length) {
+    int64 restored = 0;
+    BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
+    for (BlockNumber block = 0; block < length; block++) {
+        CHECK_FOR_INTERRUPTS();
+        restored += restore(sides, fork, block, strategy);
+    }
+    FreeAccessStrategy(strategy);
+    return restored;
+}
+
+void resize(const Locator& target, ForkNumber fork, BlockNumber length) {
+    SMgrRelation storage = compat::storage_of(target);
+    BlockNumber present = smgrexists(storage, fork) ? smgrnblocks(storage, fork) : 0;
+    if (present <= length)
+        extend(target, fork, present, length);
+    else if (fork == MAIN_FORKNUM)
+        truncate_relation(target, length);
+    else
+        truncate_map(target, fork, present, length);
+}
+
+void drop_relation(const Locator& target) {
+    Relation relation = CreateFakeRelcacheEntry(target);
+    RelationDropStorage(relation);
+    FreeFakeRelcacheEntry(relation);
+}
+
+}  // namespace testpool::rewind

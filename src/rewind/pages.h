@@ -1,0 +1,26 @@
+// Putting pages back: one fork of one relation made equal to its template's, through shared buffers
+// and the write-ahead log.
+#pragma once
+
+#include "rewind/buffers.h"
+
+namespace testpool::rewind {
+
+struct Sides {
+    Locator source;        // the template's relation
+    Locator target;        // the clone's
+    XLogRecPtr sealed_at;  // no page of the template may be younger
+};
+
+/// Compares these blocks, all below `length`, and puts back those that differ; returns how many
+/// did.
+int64 restore_blocks(const Sides& sides, ForkNumber fork, std::span<const DirtyBlock> blocks,
+                     BlockNumber length);
+/// The same for every block below `length`.
+int64 restore_all(const Sides& sides, ForkNumber fork, BlockNumber length);
+/// Makes the target's fork `length` blocks long, creating it if need be.
+void resize(const Locator& target, ForkNumber fork, BlockNumber length);
+/// Drops a relation that the template does not have, when the transaction commits.
+void drop_relation(const Locator& target);
+
+}  // namespace testpool::rewind
