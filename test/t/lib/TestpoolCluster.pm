@@ -240,10 +240,18 @@ sub kill_process ($node, $pid)
     kill 'KILL', $pid;
 }
 
-# Starts the server again after its postmaster was killed, once the orphaned processes are gone.
+# Kills the postmaster, and returns once it is gone; its children end by themselves a little later.
+sub kill_postmaster ($node)
+{
+    my $postmaster = $node->{_pid};
+    $node->kill9;
+    wait_until('the postmaster is gone', sub { !kill(0, $postmaster) });
+}
+
+# Starts the server again after that, once the children are gone.
 sub start_again ($node)
 {
-    wait_until('the server starts', sub { $node->start(fail_ok => 1) });
+    wait_until('the server starts', sub { undef $node->{_pid}; $node->start(fail_ok => 1) });
 }
 
 # Ends the test: resets the extension, stops the server, and judges what is left. Options: foreign,
