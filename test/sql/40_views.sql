@@ -1,8 +1,5 @@
 -- What people see: testpool.templates and testpool.databases.
 SELECT current_database() AS home \gset
-\d testpool.templates
-\d testpool.databases
-
 SET application_name = 'the builder';
 SELECT testpool.init_template('shown', name => 'for people') AS build \gset
 SELECT hash, name, database = :'build' AS database, state, owner = current_user AS owner, base, bytes,

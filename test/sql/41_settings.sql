@@ -2,7 +2,7 @@
 \x on
 SELECT name, vartype, unit, context,
        CASE name WHEN 'testpool.pool_size' THEN 'CPU count' ELSE boot_val END AS boot_val,
-       min_val, max_val, short_desc, extra_desc
+       min_val, max_val, enumvals, short_desc, extra_desc
   FROM pg_settings WHERE name LIKE 'testpool.%' ORDER BY name COLLATE "C";
 \x off
 SELECT boot_val::int BETWEEN 1 AND 1000 AS "a pool is as large as the machine has processors"
