@@ -17,6 +17,7 @@ PG_CONFIG ?= pg_config
 PG_CPPFLAGS = -Isrc -DTESTPOOL_VERSION='"$(EXTVERSION)"'
 PG_CXXFLAGS = -std=gnu++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -MMD -MP \
 	-Wall -Wextra -Wno-register -Wno-volatile -Wno-unused-parameter -Wno-missing-field-initializers $(WERROR)
+SHLIB_LINK += -Wl,--version-script=src/testpool.exports
 override with_llvm = no
 EXTRA_CLEAN = $(OBJS:.o=.d) build results test/isolation/output_iso test/isolation/results
 

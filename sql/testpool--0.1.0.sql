@@ -228,7 +228,7 @@ COMMENT ON FUNCTION testpool.init_template(text, text, text) IS
 hash: 1 to 1,024 bytes of any text, case-sensitive. base: hash of a finalized template to start from; null: testpool.root_template. name: a human name, 1 to 63 bytes.
 Returns the name of a new database, owned by the calling role, that the caller is to fill before it calls finalize; null if the template is ready. The claim ends with discard, with a roll-back, or once its session is gone and nobody has been in the database for testpool.lease_grace; then the database is dropped.
 Blocks, interruptibly, while another session builds, for at most testpool.template_timeout.
-Errors: 22023 bad argument; 42704 unknown base; 55000 base not finalized, or the build it waited for was discarded; 55P03 timed out; 53400 testpool.max_databases is reached; 25006; and what CREATE DATABASE raises.
+Errors: 22023 bad argument; 42704 unknown base; 55000 base not finalized or discarded, or the build it waited for was discarded; 55P03 timed out; 53400 testpool.max_databases is reached; 25006; and what CREATE DATABASE raises.
 Privileges: EXECUTE; neither CREATEDB nor superuser.';
 
 CREATE FUNCTION testpool.finalize(hash text)
@@ -259,7 +259,7 @@ COMMENT ON FUNCTION testpool.acquire(text, interval) IS
 hash: of the template; null: the setting testpool.template, else the only finalized template, else, if there is no template at all, a clone of testpool.root_template. timeout: null: testpool.acquire_timeout.
 Returns the name of the database.
 Blocks, interruptibly, while the template is built and until a clone is ready, for at most the timeout.
-Errors: 22023 bad argument; 42704 unknown hash; 42P09 several templates and no choice; 55000 the template was discarded; 55P03 timed out; 25006.
+Errors: 22023 bad argument; 42704 unknown hash; 42P08 several templates and no choice; 55000 the template was discarded; 55P03 timed out; 25006.
 Privileges: EXECUTE.';
 
 CREATE FUNCTION testpool.release(database text DEFAULT NULL)

@@ -11,6 +11,10 @@ using namespace testpool;
 
 namespace {
 
+constexpr const char* hash_hint =
+    "Any text will do, for example the SHA-256 of your migrations in hex.";
+constexpr const char* database_hint = "The view testpool.databases lists the databases.";
+
 [[noreturn]] void bad_argument(const char* message, const char* hint) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg_internal("%s", message),
                     errhint("%s", hint)));
@@ -18,11 +22,10 @@ namespace {
 }
 
 /// Text of 1 to `longest` bytes, or 22023.
-const char* checked(const char* what, const char* text, size_t longest) {
+const char* checked(const char* what, const char* text, size_t longest, const char* hint) {
     size_t length = strlen(text);
     if (length == 0 || length > longest)
-        bad_argument(psprintf("%s must have 1 to %zu bytes, not %zu", what, longest, length),
-                     "Any text will do, for example the SHA-256 of your migrations in hex.");
+        bad_argument(psprintf("%s must have 1 to %zu bytes, not %zu", what, longest, length), hint);
     return text;
 }
 
@@ -39,7 +42,8 @@ const char* required_text(FunctionCallInfo fcinfo, int argument, const char* wha
 }
 
 void set_hash(Request& request, const char* hash) {
-    strlcpy(request.hash, checked("a template's hash", hash, longest_hash), sizeof(request.hash));
+    strlcpy(request.hash, checked("a template's hash", hash, longest_hash, hash_hint),
+            sizeof(request.hash));
     request.has_hash = true;
 }
 
@@ -53,8 +57,8 @@ void set_reason(Request& request, const char* reason) {
 
 void set_database(Request& request, FunctionCallInfo fcinfo) {
     const char* name = required_text(fcinfo, 0, "the database");
-    strlcpy(NameStr(request.database), checked("a database name", name, NAMEDATALEN - 1),
-            NAMEDATALEN);
+    strlcpy(NameStr(request.database),
+            checked("a database name", name, NAMEDATALEN - 1, database_hint), NAMEDATALEN);
 }
 
 void set_timeout(Request& request, int64 milliseconds) {
@@ -94,11 +98,13 @@ Datum testpool_init_template(PG_FUNCTION_ARGS) {
     Request request = session::request(Verb::init_template);
     set_hash(request, required_text(fcinfo, 0, "a template's hash"));
     if (const char* base = optional_text(fcinfo, 1)) {
-        strlcpy(request.base, checked("the base's hash", base, longest_hash), sizeof(request.base));
+        strlcpy(request.base, checked("the base's hash", base, longest_hash, hash_hint),
+                sizeof(request.base));
         request.has_base = true;
     }
     if (const char* name = optional_text(fcinfo, 2)) {
-        strlcpy(request.text, checked("a template's name", name, NAMEDATALEN - 1),
+        strlcpy(request.text,
+                checked("a template's name", name, NAMEDATALEN - 1, "Pass null for none."),
                 sizeof(request.text));
         request.has_text = true;
     }
@@ -143,7 +149,7 @@ Datum testpool_release(PG_FUNCTION_ARGS) {
     if (database == nullptr)
         session::release_all();
     else
-        session::release(checked("a database name", database, NAMEDATALEN - 1));
+        session::release(checked("a database name", database, NAMEDATALEN - 1, database_hint));
     PG_RETURN_VOID();
 }
 
@@ -170,7 +176,7 @@ Datum testpool_keep(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(testpool_url);
 Datum testpool_url(PG_FUNCTION_ARGS) {
     const char* database = required_text(fcinfo, 0, "the database");
-    checked("a database name", database, NAMEDATALEN - 1);
+    checked("a database name", database, NAMEDATALEN - 1, database_hint);
     if (!OidIsValid(get_database_oid(database, true))) errors::unknown_database(database);
     PG_RETURN_TEXT_P(cstring_to_text(uri::of_database(database)));
 }

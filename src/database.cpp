@@ -19,6 +19,7 @@ constexpr long session_poll_ms = 2;
 struct Facts {
     bool found;
     bool is_template;
+    bool connectable;
     bool invalid;  // a DROP was interrupted: it can only be dropped
     Oid owner;
     Oid tablespace;
@@ -30,7 +31,7 @@ Facts facts_of(Oid oid) {
     HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(oid));
     if (!HeapTupleIsValid(tuple)) return facts;
     auto* form = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
-    facts = {true,         form->datistemplate, compat::is_invalid(form),
+    facts = {true,         form->datistemplate, form->datallowconn, compat::is_invalid(form),
              form->datdba, form->dattablespace, form->datname};
     ReleaseSysCache(tuple);
     return facts;
@@ -105,6 +106,25 @@ void require_no_guests(Oid oid) {
                                "subscriptions")));
 }
 
+/// ALTER DATABASE … ALLOW_CONNECTIONS, as it does it, without parsing: every acquire waits for
+/// this.
+void set_connectable(Oid oid, bool connectable) {
+    Relation databases = table_open(DatabaseRelationId, RowExclusiveLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_database_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(oid));
+    SysScanDesc scan = systable_beginscan(databases, DatabaseOidIndexId, true, nullptr, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    if (!HeapTupleIsValid(tuple)) gone(psprintf("%u", oid));
+    compat::lock_against_inplace(databases, tuple, true);
+    HeapTuple changed = heap_copytuple(tuple);
+    reinterpret_cast<Form_pg_database>(GETSTRUCT(changed))->datallowconn = connectable;
+    CatalogTupleUpdate(databases, &changed->t_self, changed);
+    InvokeObjectPostAlterHook(DatabaseRelationId, oid, 0);
+    compat::lock_against_inplace(databases, tuple, false);
+    systable_endscan(scan);
+    table_close(databases, RowExclusiveLock);
+}
+
 /// Closes the database, ends its sessions, and rids it of what would hold up DROP DATABASE.
 void empty(Oid oid, int desk) {
     bool has_guests = false;
@@ -158,7 +178,7 @@ Oid tablespace_of(Oid oid) { return facts_of(oid).tablespace; }
 NameData open(Oid oid) {
     Facts facts = facts_of(oid);
     if (!facts.found) gone(psprintf("%u", oid));
-    alter(facts.name, "ALLOW_CONNECTIONS true");
+    if (!facts.connectable) set_connectable(oid, true);
     return facts.name;
 }
 
@@ -234,6 +254,7 @@ void seal(const Job& job, int desk, Outcome& outcome) {
     outcome.sealed_at = GetXLogInsertRecPtr();
     transaction([&] {
         alter(facts_of(job.oid).name, "IS_TEMPLATE true");
+        pgstat_drop_database(job.oid);  // autovacuum passes by what has no statistics
         outcome.bytes =
             DatumGetInt64(DirectFunctionCall1(pg_database_size_oid, ObjectIdGetDatum(job.oid)));
     });

@@ -67,11 +67,9 @@ void note_finished_jobs() {
 
 void end_leases() {
     Lease lease;
-    for (int i = board::lease_room() - 1; i >= 0 && !stale; i--) {
-        if (!board::lease_at(i, &lease)) continue;
-        if (lease.end == LeaseEnd::none && board::session_alive(lease.session)) continue;
+    int at = board::lease_room();
+    while (!stale && (at = board::ending_lease(at, &lease)) >= 0)
         if (ErrorData* failure = change([&] { pool::end_if_over(state, lease); })) report(failure);
-    }
 }
 
 void serve(const Request& request) {

@@ -53,6 +53,7 @@ void do_job(const Job& job, int desk) {
     }
     outcome.microseconds = GetCurrentTimestamp() - start;
     board::finish_job(desk, outcome);
+    pgstat_report_stat(false);
     pgstat_report_activity(STATE_IDLE, nullptr);
     set_ps_display("idle");
 }

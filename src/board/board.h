@@ -158,11 +158,12 @@ bool reply(uint64 ticket, const Reply& answer);
 bool session_alive(const Session& session);
 /// Adds a lease, or replaces the one with its key, whose end and last sight it inherits.
 void put_lease(const Lease& lease);
-void mark_orphaned(LeaseKey key, TimestampTz since);
 void remove_lease(LeaseKey key);
-/// Copies the lease with that key, or at that index; false if there is none.
-bool lease_with(LeaseKey key, Lease* lease);
+/// Copies the lease at that index; false if there is none.
 bool lease_at(int index, Lease* lease);
+/// Copies the last lease before `index` that was ended or orphaned, and returns its index; -1:
+/// none.
+int ending_lease(int index, Lease* lease);
 int lease_room();
 
 int desks();

@@ -41,6 +41,14 @@ void after_authentication(Port* port, int status) {
 
 }  // namespace
 
+void orphan_leases(const Session& session) {
+    for (Lease& lease : taken()) {
+        if (lease.session != session) continue;
+        lease.orphaned = true;
+        lease.last_seen = GetCurrentTimestamp();
+    }
+}
+
 void watch_departures() {
     earlier_authentication = ClientAuthentication_hook;
     ClientAuthentication_hook = after_authentication;
@@ -86,17 +94,8 @@ void put_lease(const Lease& lease) {
         if (place == nullptr) place = &leases()[memory->leases++];
         *place = lease;
         place->end = earlier.end;
-        place->orphaned = earlier.orphaned;
+        place->orphaned |= earlier.orphaned;
         place->last_seen = std::max(earlier.last_seen, lease.last_seen);
-    });
-}
-
-void mark_orphaned(LeaseKey key, TimestampTz since) {
-    locked(LW_EXCLUSIVE, [&] {
-        Lease* lease = with_key(key);
-        if (lease == nullptr || lease->orphaned) return;
-        lease->orphaned = true;
-        lease->last_seen = std::max(lease->last_seen, since);
     });
 }
 
@@ -107,19 +106,23 @@ void remove_lease(LeaseKey key) {
     });
 }
 
-bool lease_with(LeaseKey key, Lease* lease) {
-    return locked(LW_SHARED, [&] {
-        const Lease* found = with_key(key);
-        if (found != nullptr) *lease = *found;
-        return found != nullptr;
-    });
-}
-
 bool lease_at(int index, Lease* lease) {
     return locked(LW_SHARED, [&] {
         if (index >= memory->leases) return false;
         *lease = leases()[index];
         return true;
+    });
+}
+
+int ending_lease(int index, Lease* lease) {
+    return locked(LW_SHARED, [&] {
+        for (int i = std::min(index, memory->leases) - 1; i >= 0; i--) {
+            const Lease& each = leases()[i];
+            if (each.end == LeaseEnd::none && !each.orphaned) continue;
+            *lease = each;
+            return i;
+        }
+        return -1;
     });
 }
 

@@ -45,6 +45,9 @@ std::span<Seat> seats();
 std::span<Lease> leases();  // the room for leases, used or not
 std::span<Desk> all_desks();
 
+/// Notes that the session is gone; the lock must be held.
+void orphan_leases(const Session& session);
+
 /// Copies text into a fixed field, cut at a character's end if need be.
 void copy_text(char* field, size_t size, const char* text);
 

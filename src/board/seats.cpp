@@ -25,6 +25,7 @@ void session_ends(int /*code*/, Datum /*argument*/) {
     locked(LW_EXCLUSIVE, [] {
         own_seat().watched = false;
         own_seat().phase = SeatPhase::idle;
+        orphan_leases(own_seat().session);
         wake_steward();
     });
 }

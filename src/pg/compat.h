@@ -23,6 +23,18 @@ inline uint32 wait_event([[maybe_unused]] const char* name) {
 /// The number of this process among all server processes, below MaxBackends for those that run SQL.
 inline int process_number() { return static_cast<int>(MyProc - ProcGlobal->allProcs); }
 
+/// Keeps VACUUM from writing to a row of pg_database in place while it is updated. Minor releases
+/// of November 2024 brought that lock.
+inline void lock_against_inplace([[maybe_unused]] Relation databases,
+                                 [[maybe_unused]] HeapTuple row, [[maybe_unused]] bool lock) {
+#ifdef InplaceUpdateTupleLock
+    if (lock)
+        LockTuple(databases, &row->t_self, InplaceUpdateTupleLock);
+    else
+        UnlockTuple(databases, &row->t_self, InplaceUpdateTupleLock);
+#endif
+}
+
 /// True for what an interrupted DROP DATABASE leaves. Minor releases before 15.4 did not mark it.
 inline bool is_invalid([[maybe_unused]] Form_pg_database form) {
 #ifdef DATCONNLIMIT_INVALID_DB

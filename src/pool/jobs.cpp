@@ -21,16 +21,12 @@ struct Work {
     Database* of_database;
 };
 
-Task task_at_a_desk(bool of_template, int64 row) {
+bool some_desk_has(bool of_template, int64 row) {
     for (int desk = 0; desk < board::desks(); desk++) {
         Job job = board::job_at(desk);
-        if (job.of_template == of_template && job.row == row) return job.task;
+        if (job.task != Task::none && job.of_template == of_template && job.row == row) return true;
     }
-    return Task::none;
-}
-
-bool at_a_desk(bool of_template, int64 row) {
-    return task_at_a_desk(of_template, row) != Task::none;
+    return false;
 }
 
 bool is_due(State& state, TimestampTz at) {
@@ -39,10 +35,17 @@ bool is_due(State& state, TimestampTz at) {
     return false;
 }
 
+bool is_being_cloned(const State& state, const Template& t) {
+    for (Database& d : databases(state))
+        if (d.of == &t && d.state == DatabaseState::cloning) return true;
+    return false;
+}
+
 Task task_of(State& state, const Template& t) {
     if (t.state == TemplateState::building && !t.exists) return Task::create;
     if (t.state == TemplateState::building && t.sealing) return Task::seal;
-    if (t.state == TemplateState::discarded && OidIsValid(t.oid) && is_due(state, t.retry_at))
+    if (t.state == TemplateState::discarded && OidIsValid(t.oid) && is_due(state, t.retry_at) &&
+        !is_being_cloned(state, t))
         return Task::drop;
     return Task::none;
 }
@@ -69,13 +72,13 @@ std::span<Work> open_work(State& state) {
     size_t count = 0;
     for (Template& t : templates(state)) {
         Task task = task_of(state, t);
-        if (task == Task::none || at_a_desk(true, t.id) || count == most_chores) continue;
+        if (task == Task::none || at_a_desk(t) || count == most_chores) continue;
         auto urgency = task == Task::drop ? plan::Urgency::cleanup : plan::Urgency::awaited;
         work[count++] = {{urgency}, task, &t, nullptr};
     }
     for (Database& d : databases(state)) {
         Task task = task_of(state, d);
-        if (task == Task::none || at_a_desk(false, d.id) || count == most_chores) continue;
+        if (task == Task::none || at_a_desk(d) || count == most_chores) continue;
         work[count++] = {{urgency_of(d, task)}, task, nullptr, &d};
     }
     return {work, count};
@@ -170,6 +173,9 @@ Database& begin_clone(State& state, Template& t) {
 void forget(State& state, Database& d) {
     catalog::remove(d);
     state.databases = list_delete_ptr(state.databases, &d);
+    for (const char** text : {&d.reason, &d.error, &d.clone_reason})
+        set_text(state, *text, nullptr);
+    pfree(&d);
 }
 
 /// The session that waits for this build, if it still does.
@@ -235,7 +241,7 @@ void dropped(Template& t, const Outcome& outcome) {
 
 void fail(State& state, Database& d, const Outcome& outcome) {
     d.state = DatabaseState::failed;
-    d.error = stored(state, outcome.message);
+    set_text(state, d.error, outcome.message);
     d.retry_at = retry_time(d.of->failures);
     catalog::update(d);
     ereport(LOG,
@@ -249,6 +255,7 @@ void fail(State& state, Database& d, const Outcome& outcome) {
 
 void clone_failed(State& state, Database& d, const Outcome& outcome) {
     Template& t = *d.of;
+    if (t.state == TemplateState::discarded) return recycle(state, d);
     fail(state, d, outcome);
     t.retry_at = d.retry_at;
     t.failures++;
@@ -259,7 +266,7 @@ void clone_failed(State& state, Database& d, const Outcome& outcome) {
 
 /// A clean database: back to its holder, to the pool, or away.
 void hand_back(State& state, Database& d) {
-    d.error = nullptr;
+    set_text(state, d.error, nullptr);
     d.retry_at = 0;
     d.ready_at = GetCurrentTimestamp();
     if (OidIsValid(d.role))
@@ -279,14 +286,14 @@ void rewound(State& state, Database& d, const Job& job, const Outcome& outcome) 
     d.recycle_us = outcome.microseconds;
     d.relations = outcome.relations;
     d.pages = outcome.pages;
-    d.clone_reason = nullptr;
+    set_text(state, d.clone_reason, nullptr);
     hand_back(state, d);
 }
 
 /// Falls back to a full clone.
 void rewind_refused(State& state, Database& d, const Outcome& outcome) {
     d.rewindable = false;
-    d.clone_reason = stored(state, outcome.message);
+    set_text(state, d.clone_reason, outcome.message);
     catalog::update(d);
     ereport(LOG, (errmsg("testpool: database \"%s\" is cloned again, not rewound: %s",
                          NameStr(d.name), outcome.message)));
@@ -324,6 +331,10 @@ void dropped(State& state, Database& d) {
 }
 
 }  // namespace
+
+bool at_a_desk(const Template& t) { return some_desk_has(true, t.id); }
+
+bool at_a_desk(const Database& d) { return some_desk_has(false, d.id); }
 
 void job_done(State& state, const Job& job, const Outcome& outcome) {
     if (job.of_template) {

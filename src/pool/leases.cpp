@@ -63,9 +63,7 @@ Template& chosen(State& state) {
 Template& wanted(State& state, const Request& request) {
     if (!request.has_hash) return chosen(state);
     if (Template* t = find_living(state, request.hash)) return *t;
-    if (const Template* old = find_discarded(state, request.hash))
-        errors::raise(errors::discarded_reply(old->hash, old->reason));
-    errors::unknown_template(request.hash);
+    no_living(state, request.hash);
 }
 
 /// The clone that has been ready longest.
@@ -93,7 +91,7 @@ void append_oldest_leases(StringInfo text, const State& state, const Template& t
             if (d.of == &t && d.leased_at > after &&
                 (oldest == nullptr || d.leased_at < oldest->leased_at))
                 oldest = &d;
-        if (oldest == nullptr) return;
+        if (oldest == nullptr) break;
         after = oldest->leased_at;
         const char* role = GetUserNameFromId(oldest->role, true);
         appendStringInfo(text, "%s\"%s\" by role \"%s\" (process %d, application \"%s\") since %s",
@@ -102,7 +100,7 @@ void append_oldest_leases(StringInfo text, const State& state, const Template& t
                          NameStr(oldest->holder.application),
                          timestamptz_to_str(oldest->leased_at));
     }
-    appendStringInfoChar(text, '.');
+    if (after != 0) appendStringInfoChar(text, '.');
 }
 
 const char* last_error(const State& state, const Template& t) {
@@ -212,7 +210,7 @@ std::optional<Reply> keep(State& state, const Request& request) {
     if (d.state != DatabaseState::leased && d.state != DatabaseState::kept)
         errors::not_leased(NameStr(d.name));
     d.state = DatabaseState::kept;
-    d.reason = request.has_text ? stored(state, request.text) : nullptr;
+    set_text(state, d.reason, request.has_text ? request.text : nullptr);
     catalog::update(d);
     post_lease(d);
     Reply reply = leased(d);
@@ -258,16 +256,12 @@ void post_leases(const State& state) {
 
 namespace {
 
+/// Its session is gone: it is over once nobody has been in the database for the grace.
 bool is_abandoned(State& state, const Lease& lease) {
-    if (board::session_alive(lease.session)) return false;
-    TimestampTz now = GetCurrentTimestamp();
-    if (!lease.orphaned) {
-        board::mark_orphaned(lease.key, now);
-        look_again(state, TimestampTzPlusMilliseconds(now, settings::lease_grace));
-        return false;
-    }
+    if (!lease.orphaned) return false;
     // Whoever is inside now has a whole grace after leaving.
     constexpr int shortest_look_ms = 100;
+    TimestampTz now = GetCurrentTimestamp();
     bool inside = database::sessions_in(lease.oid) > 0;
     int grace = settings::lease_grace;
     TimestampTz over = TimestampTzPlusMilliseconds(

@@ -18,6 +18,12 @@ const char* stored(const State& state, const char* text) {
     return text == nullptr ? nullptr : MemoryContextStrdup(state.memory, text);
 }
 
+void set_text(const State& state, const char*& field, const char* text) {
+    const char* copy = stored(state, text);
+    if (field != nullptr) pfree(const_cast<char*>(field));
+    field = copy;
+}
+
 Template* find_living(const State& state, const char* hash) {
     for (Template& t : templates(state))
         if (!t.is_root() && t.state != TemplateState::discarded && strcmp(t.hash, hash) == 0)
@@ -31,6 +37,12 @@ Template* find_discarded(const State& state, const char* hash) {
         if (!t.is_root() && t.state == TemplateState::discarded && strcmp(t.hash, hash) == 0)
             last = &t;
     return last;
+}
+
+void no_living(const State& state, const char* hash) {
+    if (const Template* old = find_discarded(state, hash))
+        errors::raise(errors::discarded_reply(old->hash, old->reason));
+    errors::unknown_template(hash);
 }
 
 Template* find_template(const State& state, int32 id) {
@@ -79,26 +91,36 @@ void fail_waiting(const Template& t, const Reply& error) {
     }
 }
 
+namespace {
+
+/// Nobody holds it and no worker is about to finish it.
+bool is_idle(const Database& d) {
+    bool unbegun = d.state == DatabaseState::cloning && !at_a_desk(d) && !OidIsValid(d.role);
+    return d.state == DatabaseState::ready || unbegun;
+}
+
+}  // namespace
+
 void discard(State& state, Template& t, const char* reason, bool tell_waiting) {
     t.state = TemplateState::discarded;
     t.sealing = false;
-    t.reason = stored(state, reason);
+    set_text(state, t.reason, reason);
     t.discarded_at = GetCurrentTimestamp();
     catalog::update(t);
     for (Database& d : databases(state))
-        if (d.of == &t && d.state == DatabaseState::ready) recycle(state, d);
+        if (d.of == &t && is_idle(d)) recycle(state, d);
     board::remove_lease(key_of(t));
     if (tell_waiting) fail_waiting(t, errors::discarded_reply(t.hash, t.reason));
     ereport(LOG, (errmsg("testpool: template \"%s\" was discarded: %s", errors::shown(t.hash),
                          reason != nullptr ? reason : "no reason given")));
 }
 
-void recycle(State& /*state*/, Database& d) {
+void recycle(State& state, Database& d) {
     d.state = DatabaseState::recycling;
     d.role = InvalidOid;
     d.holder = {};
     d.leased_at = 0;
-    d.reason = nullptr;
+    set_text(state, d.reason, nullptr);
     catalog::update(d);
     board::remove_lease(key_of(d));
 }
@@ -119,6 +141,7 @@ void post_lease(const Database& d) {
     lease.role = d.role;
     lease.session = d.holder.session;
     lease.kind = d.state == DatabaseState::kept ? LeaseKind::kept : LeaseKind::lease;
+    lease.orphaned = !board::session_alive(lease.session);
     lease.last_seen = GetCurrentTimestamp();
     board::put_lease(lease);
 }
@@ -131,6 +154,7 @@ void post_claim(const Template& t) {
     claim.role = t.owner;
     claim.session = t.builder.session;
     claim.kind = LeaseKind::claim;
+    claim.orphaned = !board::session_alive(claim.session);
     claim.last_seen = GetCurrentTimestamp();
     board::put_lease(claim);
 }

@@ -10,9 +10,13 @@ TimestampTz retry_time(int failures);
 
 /// A copy of the text that lives as long as the state.
 const char* stored(const State& state, const char* text);
+/// Puts such a copy into a field, in place of the one that stands there.
+void set_text(const State& state, const char*& field, const char* text);
 Template* find_living(const State& state, const char* hash);
 /// The last discarded template of that hash.
 Template* find_discarded(const State& state, const char* hash);
+/// Raises that there is no such template: 42704, or 55000 with the reason if it was discarded.
+[[noreturn]] void no_living(const State& state, const char* hash);
 Template* find_template(const State& state, int32 id);
 Database* find_database(const State& state, const char* name);
 Database* find_database(const State& state, int64 id);
@@ -33,6 +37,9 @@ void discard(State& state, Template& t, const char* reason, bool tell_waiting);
 void fail_waiting(const Template& t, const Reply& error);
 /// Database → recycling; its lease ends.
 void recycle(State& state, Database& d);
+/// True if a worker has a job for that row.
+bool at_a_desk(const Template& t);
+bool at_a_desk(const Database& d);
 /// Database → leased, by the role and holder that it names.
 void lease(State& state, Database& d);
 

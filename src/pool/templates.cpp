@@ -13,7 +13,7 @@ namespace {
 const Template* base_of(const State& state, const Request& request) {
     if (!request.has_base) return nullptr;
     const Template* base = find_living(state, request.base);
-    if (base == nullptr) errors::unknown_template(request.base);
+    if (base == nullptr) no_living(state, request.base);
     if (base->state != TemplateState::finalized)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("template \"%s\" is not finalized", errors::shown(base->hash)),
@@ -127,7 +127,8 @@ void discard_everything(State& state) {
         if (!t.is_root() && t.state != TemplateState::discarded)
             discard(state, t, "testpool.reset() was called", true);
     for (Database& d : databases(state))
-        if (d.state == DatabaseState::ready || OidIsValid(d.role)) recycle(state, d);
+        if (d.state == DatabaseState::failed || OidIsValid(d.role)) recycle(state, d);
+    for (Template& t : templates(state)) t.retry_at = 0;
 }
 
 Reply sealed(const Template& t) {

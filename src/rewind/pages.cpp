@@ -27,10 +27,12 @@ bool has_empty_hole(Page page) {
                        [](char c) { return c == 0; });
 }
 
-void refuse_younger(const Sides& sides, Page page) {
+void refuse_younger(const Sides& sides, ForkNumber fork, BlockNumber block, Page page) {
     if (PageGetLSN(page) > sides.sealed_at)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("the template was changed after it had been finalized")));
+                        errmsg("block %u of relation file %u, fork %s, of the template was changed "
+                               "after it had been finalized",
+                               block, compat::number_of(sides.source), forkNames[fork])));
 }
 
 Buffer read(const Locator& locator, ForkNumber fork, BlockNumber block, ReadBufferMode mode,
@@ -57,7 +59,7 @@ bool restore(const Sides& sides, ForkNumber fork, BlockNumber block,
     // A new page may be one that was just added: it is in the file, but not in the log.
     bool differs = PageIsNew(BufferGetPage(target)) || !same_page(page, BufferGetPage(target));
     if (differs) {
-        refuse_younger(sides, page);
+        refuse_younger(sides, fork, block, page);
         put_back(target, page, fork);
     }
     UnlockReleaseBuffer(target);

@@ -160,7 +160,8 @@ class Rewind {
     static void require_unchanged_length(const Sides& sides, const Fork& s) {
         SMgrRelation storage = compat::storage_of(sides.source);
         if (!smgrexists(storage, s.fork) || smgrnblocks(storage, s.fork) != blocks_of(s))
-            refuse("the template was changed after it had been finalized");
+            refuse(psprintf("relation file %u, fork %s, of the template has changed its length",
+                            s.relation, forkNames[s.fork]));
     }
 
     void remove_extra(const Fork& t) {

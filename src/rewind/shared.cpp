@@ -24,9 +24,17 @@ Form_pg_database form_of(HeapTuple tuple) {
     return reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
 }
 
-void require_same_horizons(Form_pg_database target, Form_pg_database source) {
-    if (target->datfrozenxid != source->datfrozenxid || target->datminmxid != source->datminmxid)
-        cannot_undo("its oldest transaction moved");
+/// The restored pages are as old as the template's, so the horizons that hold back the removal of
+/// old transaction states must be the template's again.
+void restore_horizons(HeapTuple target, Form_pg_database source) {
+    Form_pg_database row = form_of(target);
+    if (row->datfrozenxid == source->datfrozenxid && row->datminmxid == source->datminmxid) return;
+    row->datfrozenxid = source->datfrozenxid;
+    row->datminmxid = source->datminmxid;
+    Relation databases = table_open(DatabaseRelationId, RowExclusiveLock);
+    CatalogTupleUpdate(databases, &target->t_self, target);
+    table_close(databases, RowExclusiveLock);
+    CommandCounterIncrement();
 }
 
 void require_no_privileges(HeapTuple target) {
@@ -78,7 +86,7 @@ void restore_shared(Oid target, Oid source, bool catalogs_changed) {
     HeapTuple target_row = row_of(target);
     HeapTuple source_row = row_of(source);
     require_no_privileges(target_row);
-    require_same_horizons(form_of(target_row), form_of(source_row));
+    restore_horizons(target_row, form_of(source_row));
     restore_row(form_of(target_row), form_of(source_row));
     DropSetting(target, InvalidOid);
     DeleteSharedComments(target, DatabaseRelationId);
