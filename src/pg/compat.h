@@ -1,6 +1,13 @@
 // What differs between PostgreSQL 15 and 19. The only file with version conditions.
 #pragma once
 
+#if PG_VERSION_NUM >= 190000
+// 19 renamed the flag of a checkpoint that does not spread its writes.
+#define CHECKPOINT_IMMEDIATE CHECKPOINT_FAST
+/// 19 need not be told the state of the buffer header that it unlocks.
+inline void UnlockBufHdr(BufferDesc* header, uint64 /*state*/) { UnlockBufHdr(header); }
+#endif
+
 namespace testpool::compat {
 
 /// Names what a process of ours waits for in pg_stat_activity; before 17 an extension has one name
