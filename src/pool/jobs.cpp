@@ -330,6 +330,29 @@ void dropped(State& state, Database& d) {
     catalog::update(d);
 }
 
+/// On its way out, with nothing to stop it.
+bool is_leaving(const Database& d) {
+    return d.state == DatabaseState::recycling && !can_rewind(d) && !OidIsValid(d.role);
+}
+
+bool is_spare(const Database& d) {
+    return d.state == DatabaseState::ready ||
+           (d.state == DatabaseState::recycling && !OidIsValid(d.role) && !at_a_desk(d));
+}
+
+/// Sends off unused clones beyond testpool.pool_max, which may have been lowered.
+void trim(State& state, const Template& t) {
+    int total = 0;
+    for (Database& d : databases(state)) total += d.of == &t && !is_leaving(d);
+    for (Database& d : databases(state)) {
+        if (total <= settings::pool_max) return;
+        if (d.of != &t || is_leaving(d) || !is_spare(d)) continue;
+        d.rewindable = false;  // so it is dropped
+        if (d.state == DatabaseState::ready) recycle(state, d);
+        total--;
+    }
+}
+
 }  // namespace
 
 bool at_a_desk(const Template& t) { return some_desk_has(true, t.id); }
@@ -362,6 +385,7 @@ void job_done(State& state, const Job& job, const Outcome& outcome) {
 }
 
 std::optional<Job> next_job(State& state) {
+    for (Template& t : templates(state)) trim(state, t);
     std::span<Work> work = open_work(state);
     auto* chores = static_cast<plan::Chore*>(palloc(sizeof(plan::Chore) * most_chores));
     for (size_t i = 0; i < work.size(); i++) chores[i] = work[i].chore;

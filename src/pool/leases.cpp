@@ -294,10 +294,9 @@ bool end_if_over(State& state, const Lease& lease) {
         board::remove_lease(lease.key);
         return true;
     }
-    if (d->state != DatabaseState::leased && d->state != DatabaseState::kept)
-        return false;  // it is being recreated: later
+    if (at_a_desk(*d)) return false;  // a worker recreates it: when that is done
     bool over = lease.end != LeaseEnd::none;
-    bool abandoned = !over && d->state == DatabaseState::leased && is_abandoned(state, lease);
+    bool abandoned = !over && d->state != DatabaseState::kept && is_abandoned(state, lease);
     if (abandoned)
         ereport(LOG, (errmsg("testpool: the lease of database \"%s\" was abandoned by process %d",
                              NameStr(d->name), lease.session.pid)));
