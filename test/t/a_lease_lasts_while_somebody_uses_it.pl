@@ -119,11 +119,11 @@ $node->wait_for_lease_end($database);
 $node->query($_) for 'ALTER SYSTEM SET testpool.pool_max = 2', 'SELECT pg_reload_conf()';
 my ($first, $other, $third) = $node->sessions(3);
 $_->query(q{SET application_name = 'runner %s "7"'}) for $first, $other;
-$node->settle;
-my %held = map { $_->query(q{SELECT testpool.acquire('app')}) => $_ } $first, $other;
+$node->build('scarce', 'CREATE TABLE t (v int)');
+my %held = map { $_->query(q{SELECT testpool.acquire('scarce')}) => $_ } $first, $other;
 is(keys %held, 2, 'two holders have the two databases that pool_max allows');
 TestpoolCluster::is_error(
-    $third->try_query(q{SELECT testpool.acquire('app', '2500 ms')})->{error},
+    $third->try_query(q{SELECT testpool.acquire('scarce', '2500 ms')})->{error},
     '55P03', 'the third waits in vain, and hears who holds them',
     detail => qr/2 leased.*process $first->{pid}, application "runner %s "7"".*process $other->{pid}/s,
     hint   => qr/pool_max/);
@@ -132,7 +132,7 @@ is($node->query('SELECT 1', database => $_),
     1, 'a database is not taken from a live holder, however short the pool')
   for sort keys %held;
 
-$third->send(q{SELECT testpool.acquire('app')});
+$third->send(q{SELECT testpool.acquire('scarce')});
 $node->wait_until_waiting($third);
 my ($released) = sort keys %held;
 $node->query('INSERT INTO t VALUES (3)', database => $released);
@@ -143,7 +143,7 @@ is($node->query('SELECT count(*) FROM t', database => $got),
 
 # --- the dead make room for the living ----------------------------------------------------------
 
-$held{$released}->send(q{SELECT testpool.acquire('app')});
+$held{$released}->send(q{SELECT testpool.acquire('scarce')});
 $node->wait_until_waiting($held{$released});
 $third->kill_client;
 like($held{$released}->result->{out},

@@ -246,17 +246,25 @@ sub difference
 
 sub close_sessions { $_->quit for splice @open; }
 
-while (my ($what, $misdeed) = splice @misdeeds, 0, 2)
+for my $recycle (qw(auto recreate))
 {
+    $node->query($_) for "ALTER SYSTEM SET testpool.recycle = $recycle", 'SELECT pg_reload_conf()';
+    commit_and_undo($misdeeds[ 2 * $_ ], $misdeeds[ 2 * $_ + 1 ], "recycle = $recycle")
+      for 0 .. $#misdeeds / 2;
+}
+
+sub commit_and_undo
+{
+    my ($what, $misdeed, $how) = @_;
     my $database = $holder->query(q{SELECT testpool.acquire('app')});
     my $oid      = $node->oid_of($database);
     $misdeed->($database);
     $holder->query("SELECT testpool.release('$database')");
     $node->settle;
     close_sessions();
-    is_gone_or_clean($oid, "after $what nothing of the released database is left");
-    $node->has_no_orphans("after $what no file of it is left");
-    next_clones_are_clean("after $what the next clones equal the template");
+    is_gone_or_clean($oid, "$how: after $what nothing of the released database is left");
+    $node->has_no_orphans("$how: after $what no file of it is left");
+    next_clones_are_clean("$how: after $what the next clones equal the template");
 }
 
 # --- what holds up the drop does not hold up the pool -------------------------------------------

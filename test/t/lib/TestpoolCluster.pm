@@ -139,7 +139,7 @@ SQL
 # Returns once no work is left: pools are full, and what was released or discarded is gone.
 sub settle ($node)
 {
-    $node->poll_query_until('postgres', <<SQL) or die 'the work does not end';
+    $node->poll_query_until('postgres', <<SQL) or die "the work does not end:\n" . $node->work;
 SELECT (SELECT count(*) = 0 FROM testpool.database WHERE state IN ('cloning', 'recycling', 'failed'))
    AND (SELECT count(*) = 0 FROM testpool.template WHERE state = 'discarded' AND oid <> 0)
    AND (SELECT bool_and(t.ready >= least(s.size, x.most - t.leased - t.kept)) IS NOT FALSE
@@ -147,6 +147,17 @@ SELECT (SELECT count(*) = 0 FROM testpool.database WHERE state IN ('cloning', 'r
                (SELECT current_setting('testpool.pool_size')::int) s(size),
                (SELECT current_setting('testpool.pool_max')::int) x(most)
          WHERE t.state = 'finalized')
+SQL
+}
+
+# What there is to do and who is at it, for a test that waits in vain.
+sub work ($node)
+{
+    return $node->query(<<SQL);
+SELECT d FROM testpool.database d WHERE state <> 'ready';
+SELECT t FROM testpool.template t WHERE state <> 'discarded' OR oid <> 0;
+SELECT pid, backend_type, datname, state, wait_event_type, wait_event, query FROM pg_stat_activity;
+SELECT l FROM pg_locks l WHERE NOT granted;
 SQL
 }
 
