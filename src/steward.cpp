@@ -4,6 +4,7 @@
 
 #include "catalog.h"
 #include "errors.h"
+#include "pg/interrupts.h"
 #include "pg/transaction.h"
 #include "pool/pool.h"
 #include "settings.h"
@@ -119,15 +120,11 @@ long time_to_sleep() {
 }
 
 void sleep() {
+    serve_interrupts();  // one that came meanwhile may have had its wake-up consumed
     WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, time_to_sleep(),
               compat::wait_event("TestpoolStewardMain"));
     ResetLatch(MyLatch);
-    if (ProcDiePending) proc_exit(1);
-    CHECK_FOR_INTERRUPTS();
-    if (ConfigReloadPending) {
-        ConfigReloadPending = false;
-        ProcessConfigFile(PGC_SIGHUP);
-    }
+    serve_interrupts();
 }
 
 /// Its commits need no flush: whatever is done to a database that it hands out comes later in the

@@ -3,6 +3,7 @@
 
 #include "database.h"
 #include "errors.h"
+#include "pg/interrupts.h"
 #include "pg/transaction.h"
 #include "settings.h"
 
@@ -59,15 +60,11 @@ void do_job(const Job& job, int desk) {
 }
 
 void sleep() {
+    serve_interrupts();  // one that came during a job may have had its wake-up consumed there
     WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH, 0,
               compat::wait_event("TestpoolWorkerMain"));
     ResetLatch(MyLatch);
-    if (ProcDiePending) proc_exit(1);
-    CHECK_FOR_INTERRUPTS();
-    if (ConfigReloadPending) {
-        ConfigReloadPending = false;
-        ProcessConfigFile(PGC_SIGHUP);
-    }
+    serve_interrupts();
 }
 
 void pin_settings() {
