@@ -12,11 +12,16 @@ CREATE TEMP TABLE named AS
 SELECT DISTINCT match[1] AS name FROM reference, regexp_matches(body, '\mtestpool\.([a-z_]+)\M', 'g') match;
 
 -- What there is, is described.
-SELECT ok(body ~ ('\m' || proname || '\('), format('function %s is described', proname))
-  FROM reference, pg_proc WHERE pronamespace = 'testpool'::regnamespace AND proname <> 'created';
+SELECT ok(strpos(body, format('`testpool.%s(%s) → %s`', proname,
+                              regexp_replace(pg_get_function_arguments(oid), '::\w+', '', 'g'),
+                              pg_get_function_result(oid))) > 0,
+          format('function %s is described, with its arguments and its result', proname))
+  FROM reference, pg_proc WHERE pronamespace = 'testpool'::regnamespace;
 SELECT ok(body ~ ('\mtestpool\.' || relname || '\M'), format('view %s is described', relname))
   FROM reference, pg_class WHERE relnamespace = 'testpool'::regnamespace AND relkind = 'v';
-SELECT ok(body ~ ('`' || attname || '`'), format('column %s.%s is described', relname, attname))
+SELECT ok(strpos(body, format('`%s` | %s |', attname,
+                              replace(format_type(atttypid, atttypmod), 'timestamp with time zone', 'timestamptz'))) > 0,
+          format('column %s.%s is described, with its type', relname, attname))
   FROM reference, pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0
  WHERE relnamespace = 'testpool'::regnamespace AND relkind = 'v' ORDER BY relname, attnum;
 SELECT ok(body ~ ('\m' || replace(name, '.', '\.') || '\M'), format('setting %s is described', name))

@@ -21,8 +21,13 @@ Step chore(int index) { return {Step::chore, index}; }
 Step clone(int index) { return {Step::clone, index}; }
 
 /// A pool that has what it is meant to have, and for which nobody waits.
-constexpr Pool full{.ready = 2, .cloning = 0, .total = 2, .target = 2, .waiting = 0,
-                    .oldest_ticket = 0, .paused = false};
+constexpr Pool full{.ready = 2,
+                    .cloning = 0,
+                    .total = 2,
+                    .target = 2,
+                    .waiting = 0,
+                    .oldest_ticket = 0,
+                    .paused = false};
 
 Pool waited_for(std::uint64_t ticket) {
     Pool pool{};
@@ -68,7 +73,7 @@ TEST(Plan, makes_nothing_for_a_pool_whose_target_is_zero) {
     EXPECT_EQ(plan({}, {with_target(0)}), rest);
 }
 
-// --- rule 1: work that a session waits for ------------------------------------------------------
+// --- work that a session waits for --------------------------------------------------------------
 
 TEST(Plan, awaited_work_comes_before_a_clone_that_is_waited_for) {
     EXPECT_EQ(plan({awaited}, {waited_for(1)}), chore(0));
@@ -86,7 +91,25 @@ TEST(Plan, awaited_work_needs_no_room) {
     EXPECT_EQ(plan({awaited}, {}, {.pool_max = 1, .room = 0}), chore(0));
 }
 
-// --- rule 2: a clone for the pool whose acquire has waited longest ------------------------------
+// --- rewinds ------------------------------------------------------------------------------------
+
+TEST(Plan, a_rewind_comes_before_a_clone_that_is_waited_for) {
+    EXPECT_EQ(plan({rewind}, {waited_for(1)}), chore(0));
+}
+
+TEST(Plan, a_rewind_comes_after_awaited_work) { EXPECT_EQ(plan({rewind, awaited}, {}), chore(1)); }
+
+TEST(Plan, a_rewind_comes_before_unfinished_clones_and_drops) {
+    EXPECT_EQ(plan({cleanup, unfinished, rewind}, {}), chore(2));
+}
+
+TEST(Plan, a_rewind_needs_no_room_and_no_waiting_session) {
+    EXPECT_EQ(plan({rewind}, {full}, {.pool_max = 1, .room = 0}), chore(0));
+}
+
+TEST(Plan, the_first_rewind_is_taken) { EXPECT_EQ(plan({cleanup, rewind, rewind}, {}), chore(1)); }
+
+// --- a clone for the pool whose acquire has waited longest --------------------------------------
 
 TEST(Plan, a_session_that_waits_gets_a_clone_even_if_the_target_is_zero) {
     EXPECT_EQ(plan({}, {waited_for(1)}), clone(0));
@@ -196,7 +219,7 @@ TEST(Plan, a_paused_pool_does_not_hold_up_the_others) {
     EXPECT_EQ(plan({}, {paused, with_target(1)}), clone(1));
 }
 
-// --- rule 3: room for a pool that is full while somebody waits ----------------------------------
+// --- room for a pool that is full while somebody waits ------------------------------------------
 
 TEST(Plan, a_drop_makes_room_in_a_full_pool_that_is_waited_for) {
     Pool pool = waited_for(1);
@@ -229,7 +252,7 @@ TEST(Plan, a_paused_pool_hurries_no_drop) {
     EXPECT_EQ(plan({cleanup, unfinished}, {pool}), chore(1));
 }
 
-// --- rule 4: clones that were begun -------------------------------------------------------------
+// --- clones that were begun ---------------------------------------------------------------------
 
 TEST(Plan, an_unfinished_clone_comes_before_new_ones) {
     EXPECT_EQ(plan({unfinished}, {with_target(5)}), chore(0));
@@ -239,7 +262,7 @@ TEST(Plan, an_unfinished_clone_comes_before_drops) {
     EXPECT_EQ(plan({cleanup, unfinished}, {}), chore(1));
 }
 
-// --- rule 5: the pool that is furthest below its target -----------------------------------------
+// --- the pool that is furthest below its target -------------------------------------------------
 
 TEST(Plan, a_pool_is_filled_up_to_its_target) {
     Pool pool = full;
@@ -265,7 +288,7 @@ TEST(Plan, filling_a_pool_comes_before_drops) {
     EXPECT_EQ(plan({cleanup}, {with_target(1)}), clone(0));
 }
 
-// --- rule 6: drops ------------------------------------------------------------------------------
+// --- drops --------------------------------------------------------------------------------------
 
 TEST(Plan, drops_are_done_when_there_is_nothing_better) {
     EXPECT_EQ(plan({cleanup, cleanup}, {full}), chore(0));
@@ -294,12 +317,25 @@ class World {
     void live() {
         int pool = between(0, static_cast<int>(pools_.size()) - 1);
         switch (between(0, 7)) {
-            case 0: ask(pool); break;
-            case 1: if (leased_[pool] > 0) give_back(pool); break;
-            case 2: chores_.push_back({awaited, -1}); break;
-            case 3: crash_a_worker(); break;
-            case 4: case 5: finish_some(); break;
-            default: work(); break;
+            case 0:
+                ask(pool);
+                break;
+            case 1:
+                if (leased_[pool] > 0) give_back(pool);
+                break;
+            case 2:
+                chores_.push_back({awaited, -1});
+                break;
+            case 3:
+                crash_a_worker();
+                break;
+            case 4:
+            case 5:
+                finish_some();
+                break;
+            default:
+                work();
+                break;
         }
         check();
     }
@@ -373,9 +409,12 @@ class World {
         pool.oldest_ticket = tickets_[i].empty() ? 0 : tickets_[i].front();
     }
 
+    /// A used clone is rewound, and soon ready again, or dropped.
     void give_back(int pool) {
         leased_[pool]--;
-        chores_.push_back({cleanup, pool});
+        bool rewound = between(0, 1) == 1;
+        if (rewound) pools_[pool].cloning++;
+        chores_.push_back({rewound ? rewind : cleanup, pool});
     }
 
     void crash_a_worker() {
@@ -427,7 +466,7 @@ class World {
         running_.erase(running_.begin() + which);
         if (work.pool < 0) return;
         Pool& pool = pools_[work.pool];
-        if (work.urgency == unfinished) {
+        if (work.urgency != cleanup) {
             pool.cloning--;
             pool.ready++;
             serve(work.pool);
