@@ -121,10 +121,10 @@ Reply wait_for_reply(const Request& request) {
     uint32 event = compat::wait_event("TestpoolReply");
     Reply reply;
     while (!board::answered(&reply)) {
+        CHECK_FOR_INTERRUPTS();  // one may have come whose wake-up was consumed elsewhere
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, steward_check_ms,
                   event);
         ResetLatch(MyLatch);
-        CHECK_FOR_INTERRUPTS();
         require_answer_soon(request);
     }
     return reply;
