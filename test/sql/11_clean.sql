@@ -41,6 +41,9 @@ DROP SCHEMA public CASCADE;
 SELECT testpool.recreate(:'clone');
 SELECT state, generation, role = current_user AS "same holder" FROM testpool.databases
  WHERE database = :'clone';
+SELECT recycled IN ('rewind', 'clone') AS "says how",
+       (recycled = 'clone') = (clone_reason IS NOT NULL) AS "and why", recycle_ms > 0 AS "and how long it took"
+  FROM testpool.databases WHERE database = :'clone';
 SELECT d.datconnlimit, d.datacl, pg_get_userbyid(d.datdba) = current_user AS "owner",
        shobj_description(d.oid, 'pg_database') AS comment,
        (SELECT count(*) FROM pg_db_role_setting s WHERE s.setdatabase = d.oid) AS settings
@@ -70,8 +73,7 @@ SELECT count(*) FROM pg_db_role_setting
 SELECT count(*) FROM pg_shdepend WHERE dbid IN (:old_oid, :renamed_oid)
     AND dbid NOT IN (SELECT oid FROM pg_database);
 
--- Sequences, temporary tables and prepared statements of a holder that stays connected do not matter
--- either: the release ends its session. Here the database is dropped by somebody else while leased.
+-- A holder that drops its database hurts nobody else.
 SELECT testpool.acquire('clean') AS clone \gset
 DROP DATABASE :"clone";
 SELECT testpool.release(:'clone') AS "a lease ends even if its database is gone";

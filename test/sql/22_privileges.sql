@@ -57,6 +57,15 @@ SELECT testpool_test.error(format('SELECT testpool.release(%L)', :'roots'));
 RESET ROLE;
 SELECT testpool.release(:'roots');
 
+-- A superuser may seal and discard what others build.
+SET ROLE regress_testpool_bob;
+SELECT testpool.init_template('bob') IS NOT NULL;
+RESET ROLE;
+SELECT testpool.finalize('bob');
+SELECT state, owner FROM testpool.templates WHERE hash = 'bob';
+SELECT testpool.discard('bob');
+SELECT state, owner FROM testpool.templates WHERE hash = 'bob';
+
 -- Another session of the same role may.
 SET ROLE regress_testpool_bob;
 SELECT testpool.acquire('alice') AS bobs \gset
@@ -100,5 +109,4 @@ SELECT count(*) AS "the views are for everybody" FROM testpool.templates;
 RESET ROLE;
 REVOKE USAGE ON SCHEMA testpool FROM regress_testpool_stranger;
 
--- A role may be dropped while its template lives on.
 SELECT testpool.reset();

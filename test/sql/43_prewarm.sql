@@ -9,9 +9,9 @@ SELECT least(current_setting('testpool.pool_max')::int,
 SELECT testpool.prewarm('warm', :more) >= :more AS "more than the pool keeps by itself";
 SELECT ready >= :more FROM testpool.templates WHERE hash = 'warm';
 
--- They are ready: no acquire waits for one of them.
+-- They are ready: no acquire waits for one of them. (The hash depends on n, so that each row acquires.)
 SELECT count(DISTINCT database) = :more
-  FROM generate_series(1, :more) n, LATERAL testpool.acquire(left('warm', 4 + n * 0), '0 s') database;
+  FROM generate_series(1, :more) n, LATERAL testpool.acquire(left('warm', 4 + 0 * n), '0 s') database;
 SELECT testpool.release();
 
 -- While the template is still being built, it waits.
