@@ -9,6 +9,7 @@ use TestpoolCluster;
 
 my $node = TestpoolCluster->begin('foreign', conf => <<CONF);
 testpool.workers = 1
+testpool.lease_grace = '2s'
 CONF
 
 # Names that testpool would give to its next databases, and others like them.
