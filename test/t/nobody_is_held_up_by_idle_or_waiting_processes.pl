@@ -66,6 +66,7 @@ ok($waiting[0]->result->{ended}, 'a session that waits can be terminated');
 $waiting[1]->send(q{SELECT testpool.acquire('slow')});
 $node->wait_until_waiting($waiting[1]);
 $waiting[1]->kill_client;
+$builder->query(q{SELECT testpool.discard('slow')});
 $_->quit for $builder, @waiting[ 0, 2 ];
 
 # --- shutdown -----------------------------------------------------------------------------------
@@ -75,6 +76,7 @@ local $ENV{PGCTLTIMEOUT} = 30;
 ok($node->stop('fast', fail_ok => 1), 'a fast shutdown is not held up by sessions that wait');
 $_->quit for $builder, @waiting;
 $node->start;
+$node->query(q{SELECT testpool.discard('slow')});
 $node->settle;
 ok($node->stop('smart', fail_ok => 1), 'a smart shutdown is not held up by idle workers');
 $node->start;

@@ -16,7 +16,7 @@ my $template = $node->build('app', 'CREATE TABLE t AS SELECT 42 AS v');
 my $layer    = $node->build('layer', 'ALTER TABLE t ADD w int DEFAULT 7', base => 'app');
 $node->settle;
 
-sub restart_server { $node->restart('fast') }
+sub restart_server { $node->restart }
 
 sub stop_immediately { $node->stop('immediate'); $node->start }
 
