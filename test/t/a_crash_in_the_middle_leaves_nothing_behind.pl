@@ -10,6 +10,7 @@ use TestpoolCluster;
 my $node = TestpoolCluster->begin('crash', conf => <<CONF);
 testpool.pool_size = 0
 testpool.workers = 1
+testpool.lease_grace = '2s'
 max_wal_size = '4GB'
 CONF
 # Large enough that a clone is found in the making.

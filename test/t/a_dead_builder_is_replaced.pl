@@ -7,7 +7,10 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestpoolCluster;
 
-my $node = TestpoolCluster->begin('builder', conf => 'testpool.pool_size = 1');
+my $node = TestpoolCluster->begin('builder', conf => <<CONF);
+testpool.pool_size = 1
+testpool.lease_grace = '2s'
+CONF
 $node->build_clock;
 
 my %death = (
@@ -31,7 +34,7 @@ for my $how (sort keys %death)
     is($node->query(q{SELECT to_regclass('half_built') IS NULL}, database => $fresh),
         't', "the successor of one $how begins with an empty database");
     is( $node->query(<<SQL), 't', "one $how was given its grace");
-SELECT claimed_at - timestamptz '$died_at' >= interval '1 s'
+SELECT claimed_at - timestamptz '$died_at' >= interval '2 s'
   FROM testpool.templates WHERE hash = '$how' AND state = 'building'
 SQL
     $node->becomes_true(

@@ -7,7 +7,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestpoolCluster;
 
-my $node = TestpoolCluster->begin('leases');
+my $node = TestpoolCluster->begin('leases', conf => q{testpool.lease_grace = '2s'});
 $node->build_clock;
 $node->build('app', 'CREATE TABLE t (v int)');
 
@@ -40,7 +40,7 @@ $inside->query('INSERT INTO t VALUES (1)');
 my $left_at = $inside->query('SELECT clock_timestamp()');
 $inside->quit;
 $node->wait_for_lease_end($database);
-ok(given_up_a_grace_after($database, $left_at, '1 s'),
+ok(given_up_a_grace_after($database, $left_at, '2 s'),
     'it ends a grace after the last session has left, not before');
 
 # --- a short visit ------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ my $oid = $node->oid_of($database);
 my $killed_at = $node->now;
 $holder->kill_client;
 $node->wait_for_lease_end($database);
-ok(given_up_a_grace_after($database, $killed_at, '1 s'), 'a killed holder is given its grace');
+ok(given_up_a_grace_after($database, $killed_at, '2 s'), 'a killed holder is given its grace');
 $node->settle;
 is($node->query(<<SQL), 't', 'then its database is gone, or clean and ready again');
 SELECT count(*) = 0 FROM pg_database p

@@ -1,5 +1,5 @@
 # acquire, release and init_template follow the transaction that calls them: what is rolled back has
-# not happened, at every isolation level.
+# not happened, at every isolation level. No lease ends by the grace here: it is long.
 use v5.20;
 use warnings FATAL => 'all';
 
@@ -7,10 +7,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestpoolCluster;
 
-my $node = TestpoolCluster->begin('rollback', conf => <<CONF);
-max_prepared_transactions = 5
-testpool.lease_grace = '1h'   # so that no lease ends but by roll-back and release
-CONF
+my $node = TestpoolCluster->begin('rollback', conf => 'max_prepared_transactions = 5');
 $node->build('app', 'CREATE TABLE t (v int)');
 
 my ($test) = $node->sessions(1);

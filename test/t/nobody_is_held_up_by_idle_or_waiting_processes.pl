@@ -66,6 +66,7 @@ ok($waiting[0]->result->{ended}, 'a session that waits can be terminated');
 $waiting[1]->send(q{SELECT testpool.acquire('slow')});
 $node->wait_until_waiting($waiting[1]);
 $waiting[1]->kill_client;
+$builder->query(q{SELECT testpool.discard('slow')});
 $_->quit for $builder, @waiting[ 0, 2 ];
 
 # --- shutdown -----------------------------------------------------------------------------------
@@ -75,8 +76,34 @@ local $ENV{PGCTLTIMEOUT} = 30;
 ok($node->stop('fast', fail_ok => 1), 'a fast shutdown is not held up by sessions that wait');
 $_->quit for $builder, @waiting;
 $node->start;
+$node->query(q{SELECT testpool.discard('slow')});
 $node->settle;
 ok($node->stop('smart', fail_ok => 1), 'a smart shutdown is not held up by idle workers');
 $node->start;
+
+# --- busy checkpoints ---------------------------------------------------------------------------
+
+# A process that waits for a page that the checkpointer writes puts interrupts off until later; they
+# must not be forgotten when it is idle afterwards. Few buffers make it wait often.
+$node->append_conf('postgresql.conf', "shared_buffers = '2MB'\ntestpool.recycle = recreate");
+$node->restart;
+my ($test, $checkpoints) = $node->sessions(2);
+$checkpoints->send(q{SET client_min_messages = error;
+DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_class WHERE relname = 'enough') LOOP
+    CHECKPOINT; COMMIT; END LOOP; END $$});
+$test->query($bounded);
+my $dropped = 0;
+for my $round (1 .. 40)
+{
+    $test->query(q{SELECT testpool.acquire('app')});
+    $test->query('SELECT testpool.release()');
+    $test->query("CREATE DATABASE d$round");
+    last if $test->try_query("DROP DATABASE d$round")->{error};
+    $dropped++;
+}
+is($dropped, 40, 'DROP DATABASE is not held up by workers that were busy a moment ago');
+$node->query('CREATE TABLE enough ()');
+$checkpoints->result;
+$_->quit for $test, $checkpoints;
 
 $node->finish;

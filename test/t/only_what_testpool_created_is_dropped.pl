@@ -9,6 +9,7 @@ use TestpoolCluster;
 
 my $node = TestpoolCluster->begin('foreign', conf => <<CONF);
 testpool.workers = 1
+testpool.lease_grace = '2s'
 CONF
 
 # Names that testpool would give to its next databases, and others like them.
@@ -54,6 +55,9 @@ $node->build('next', 'CREATE TABLE t ()');
 $node->settle;
 my ($worker)  = $node->pids_of('worker');
 my ($waiting) = $node->sessions(1);
+$node->becomes_true(
+    "SELECT state = 'idle' AND wait_event_type = 'Extension' FROM pg_stat_activity WHERE pid = $worker",
+    'the worker sleeps');
 kill 'STOP', $worker;    # it cannot create what the steward asks for
 $waiting->send(q{SELECT testpool.acquire('next') FROM generate_series(1, 3)});
 $node->becomes_true(q{SELECT EXISTS (SELECT FROM testpool.databases WHERE state = 'cloning')},

@@ -8,12 +8,15 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestpoolCluster;
 
-my $node = TestpoolCluster->begin('stops', conf => 'testpool.pool_size = 3');
+my $node = TestpoolCluster->begin('stops', conf => <<CONF);
+testpool.pool_size = 3
+testpool.lease_grace = '3s'
+CONF
 my $template = $node->build('app', 'CREATE TABLE t AS SELECT 42 AS v');
 my $layer    = $node->build('layer', 'ALTER TABLE t ADD w int DEFAULT 7', base => 'app');
 $node->settle;
 
-sub restart_server { $node->restart('fast') }
+sub restart_server { $node->restart }
 
 sub stop_immediately { $node->stop('immediate'); $node->start }
 

@@ -24,7 +24,6 @@ is($node->query(q{SELECT count(*) FROM pg_namespace WHERE nspname = 'testpool'})
 $node->append_conf('postgresql.conf', <<CONF);
 shared_preload_libraries = 'testpool'
 testpool.pool_size = 1
-testpool.lease_grace = '1s'
 CONF
 $node->restart;
 $node->query('CREATE DATABASE elsewhere');

@@ -15,7 +15,6 @@ my $node = TestpoolCluster->begin(
 max_connections = 60
 max_prepared_transactions = 10
 testpool.workers = 3
-testpool.lease_grace = '1h'   # so that every lease ends by its release
 CONF
 
 # Something of everything that a holder might change.

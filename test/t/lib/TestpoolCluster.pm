@@ -14,7 +14,8 @@ use TestpoolSession;
 use Time::HiRes qw(time usleep);
 
 # Options: conf (lines for postgresql.conf), init (a hash for Cluster's init), preload and create
-# (false: not).
+# (false: not). The grace is long unless conf says otherwise, so that no lease ends by itself between
+# two commands of a test on a busy machine.
 sub begin ($class, $name, %options)
 {
     my $node = $class->new($name);
@@ -30,7 +31,7 @@ CONF
     $node->append_conf('postgresql.conf', <<CONF) if $options{preload} // 1;
 shared_preload_libraries = 'testpool'
 testpool.pool_size = 2
-testpool.lease_grace = '1s'
+testpool.lease_grace = '1h'
 CONF
     $node->append_conf('postgresql.conf', $options{conf} // '');
     $node->start;
@@ -121,7 +122,7 @@ SQL
 }
 
 # Returns once a lease that was given up after this call has ended: a whole grace has passed, and
-# the steward has looked at the leases since.
+# the steward has looked at the leases since. For it there must be a template 'the clock'.
 sub pass_a_grace ($node)
 {
     my $clock = $node->query(q{SELECT testpool.acquire('the clock')});
