@@ -1,7 +1,7 @@
 """Growth: what becomes larger over many cycles of acquire and release.
 
-Two clients acquire and release without a pause; every cycle drops a database and makes another. After
-each tenth of the cycles, once the workers have caught up, everything that could grow is measured.
+Two clients acquire and release without a pause. With testpool.recycle = auto a released database is
+rewound; with recreate every cycle drops a database and makes another. After each tenth of the cycles, once the workers have caught up, everything that could grow is measured.
 The first tenth is the warm-up: free space, caches and the pool itself reach their size.
 """
 
@@ -26,7 +26,7 @@ def tree(folder):
     return len(sizes), sum(sizes)
 
 
-def measure(cycles, data):
+def measure(data):
     server.until(server.settled)
     server.sql("CHECKPOINT")  # removes the files that drops have left to it
     found = {f"{name} (bytes, with indexes)":
@@ -38,23 +38,25 @@ def measure(cycles, data):
     found["WAL written (bytes)"] = server.value("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn")
     for index, (pid, name) in enumerate(server.processes()):
         memory = server.memory_of(pid)
-        found[f"{name} {index}: private memory (kB)"] = memory["private_kb"]
-        found[f"{name} {index}: RSS (kB)"] = memory["rss_kb"]
-    return [{"cycles": cycles, "measure": k, "value": v} for k, v in found.items()]
+        found[f"{name} {index}: own memory (kB)"] = memory["own_kb"]
+    return found
 
 
-def main(results, cycles):
+def main(results, recycle, cycles):
     data = Path(os.environ["SERVER_FOLDER"]) / "data"
     step = max(CLIENTS, cycles // STEPS)
+    server.configure(pool_size=4, recycle=recycle)
     server.build_template()
-    server.configure(pool_size=4)
     server.write_machine(results)
-    rows = measure(0, data)
-    for done in range(step, STEPS * step + 1, step):
-        server.pgbench("cycle", transactions=step // CLIENTS, clients=CLIENTS)
-        rows += measure(done, data)
-        server.write(results, "growth", rows)
-        print(f"{done} cycles", file=sys.stderr)
+    rows = []
+    for done in range(0, STEPS * step + 1, step):
+        if done > 0:
+            server.pgbench("cycle", transactions=step // CLIENTS, clients=CLIENTS)
+        rows += [{"recycle": recycle, "cycles": done, "measure": name, "value": number}
+                 for name, number in measure(data).items()]
+        others = [row for row in server.read(results, "growth") if row["recycle"] != recycle]
+        server.write(results, "growth", others + rows)
+        print(f"recycle = {recycle}: {done} cycles", file=sys.stderr)
 
 
-main(sys.argv[1], int(sys.argv[2]))
+main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

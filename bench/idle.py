@@ -1,7 +1,7 @@
 """Idle: what the steward and the workers use while nobody asks for anything.
 
 The pool is full and no client is connected. CPU time and context switches are read from /proc before
-and after; memory is read at the end. Private memory is what ending the process would free.
+and after; memory is read at the end.
 """
 
 import os

@@ -40,26 +40,31 @@ def speed(rows):
     return ("## Speed: acquire + release from a warm pool, against a one-row UPDATE\n\n"
             "Median latency of a round in µs; of all rounds the median (least–largest). A cycle is two\n"
             "statements, the UPDATE one. \"Mixed\": both at random through one connection, while the\n"
-            f"workers drop what was released. \"Alone\": nothing else happens. {rounds} rounds of about 24\n"
+            f"workers make clean what was released. \"Alone\": nothing else happens. {rounds} rounds of about 24\n"
             "cycles each.\n\n"
             + table(["", "cycle", "cycle, 90 %", "UPDATE, mixed", "UPDATE, alone",
                      "cycle ÷ UPDATE, mixed", "cycle ÷ UPDATE, alone"], lines))
 
 
-def growth(rows):
+def growth_table(rows):
     series = {}
     for row in rows:
         series.setdefault(row["measure"], []).append((int(row["cycles"]), int(row["value"])))
     counts = [cycles for cycles, _ in next(iter(series.values()))]
-    shown = [counts.index(counts[i]) for i in sorted({0, min(1, len(counts) - 1),
-                                                     len(counts) // 2, len(counts) - 1})]
+    shown = sorted({0, min(1, len(counts) - 1), len(counts) // 2, len(counts) - 1})
     head = ["after … cycles"] + [f"{counts[i]:,}" for i in shown]
-    lines = [[name] + [f"{values[i][1]:,}" for i in shown]
-             for name, values in series.items() if len(values) == len(counts)]
+    return table(head, [[name] + [f"{values[i][1]:,}" for i in shown]
+                        for name, values in series.items() if len(values) == len(counts)])
+
+
+def growth(rows):
+    tables = [f"testpool.recycle = {recycle}\n\n"
+              + growth_table([row for row in rows if row["recycle"] == recycle])
+              for recycle in dict.fromkeys(row["recycle"] for row in rows)]
     return ("## Growth: over many cycles of acquire and release\n\n"
-            "Two clients without a pause; every cycle drops a database and makes another. The server's\n"
-            "settings, autovacuum's included, are the defaults. All steps are in growth.csv.\n\n"
-            + table(head, lines))
+            "Two clients without a pause. With auto, what is released is rewound; with recreate, every\n"
+            "cycle drops a database and makes another. Autovacuum has its default settings. All steps\n"
+            "are in growth.csv.\n\n" + "\n".join(tables))
 
 
 def wake(rows):
@@ -79,12 +84,12 @@ def wake(rows):
 
 def idle(rows):
     lines = [[row["process"], f"{float(row['cpu_ms']):.0f}", row["context_switches"],
-              f"{int(row['private_kb']) / 1024:.1f}", f"{int(row['pss_kb']) / 1024:.1f}",
-              f"{int(row['rss_kb']) / 1024:.1f}"] for row in rows]
+              *(f"{int(row[key]) / 1024:.1f}" for key in ("own_kb", "shared_kb", "rss_kb"))]
+             for row in rows]
     return (f"## Idle: {rows[0]['seconds']} s in which nobody asks for anything\n\n"
-            "CPU time in ms (the kernel counts in steps of 10), memory in MB. PSS and RSS count the\n"
-            "pages of shared_buffers that a process has touched; private memory is its own.\n\n"
-            + table(["process", "CPU", "context switches", "private", "PSS", "RSS"], lines))
+            "CPU time in ms (the kernel counts in steps of 10), memory in MB: the process's own, what of\n"
+            "the server's shared memory it has touched, and RSS, which is both and the program.\n\n"
+            + table(["process", "CPU", "context switches", "own", "shared", "RSS"], lines))
 
 
 def main(results):

@@ -80,13 +80,21 @@ def processes():
 
 
 def memory_of(pid):
-    """Resident, proportional and private memory of a process, in kB."""
-    fields = {}
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
-        name, number = line.split()[:2]
-        fields[name.rstrip(":")] = int(number)
-    return {"rss_kb": fields["Rss"], "pss_kb": fields["Pss"],
-            "private_kb": fields["Private_Clean"] + fields["Private_Dirty"]}
+    """A process's own memory, what of shared memory it has touched, and both (RSS), in kB.
+
+    The kernel calls a page of shared memory private while only one process has touched it, so the
+    two are told apart by the mapping and not by the page."""
+    found = {"own_kb": 0, "shared_kb": 0, "rss_kb": 0}
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        first, second, *_ = line.split()
+        if not first.endswith(":"):
+            shared_memory = second.endswith("s")
+        elif first == "Rss:":
+            found["rss_kb"] += int(second)
+            found["shared_kb"] += int(second) if shared_memory else 0
+        elif first in ("Private_Clean:", "Private_Dirty:") and not shared_memory:
+            found["own_kb"] += int(second)
+    return found
 
 
 def write(results, name, rows):
@@ -121,6 +129,7 @@ def write_machine(results):
         "testpool": value("SELECT testpool.version()"),
         "shared_buffers": value("SHOW shared_buffers"),
         "testpool.workers": value("SHOW testpool.workers"),
+        "Load average": f"{os.getloadavg()[0]:.1f} when it began",
         "Date": time.strftime("%Y-%m-%d", time.gmtime()),
     }
     write(results, "machine", [{"what": k, "value": v} for k, v in facts.items()])
