@@ -1,6 +1,7 @@
 # After a rewind the files of the database equal those of its template, page by page, as a tool finds
 # that knows nothing of the rewind. What a rewind cannot undo is cloned again, and says why.
 use v5.20;
+use experimental 'signatures';
 use warnings FATAL => 'all';
 
 use FindBin;
