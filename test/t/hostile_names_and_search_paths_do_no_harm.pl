@@ -6,7 +6,6 @@ use warnings FATAL => 'all';
 use PostgreSQL::Test::Utils;
 use Test::More;
 use TestpoolCluster;
-use utf8;
 
 my $node = TestpoolCluster->begin(
     'hostile',
@@ -24,7 +23,7 @@ my $literal = \&TestpoolCluster::literal;
 my $traps = <<'SQL';
 CREATE SCHEMA trap;
 CREATE SEQUENCE trap.sprung;
-CREATE FUNCTION trap.spring() RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION trap.spring() RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_catalog.nextval('trap.sprung');
     RAISE EXCEPTION 'a trap was sprung by %', pg_catalog.current_query();
@@ -151,7 +150,7 @@ $node->wait_until_waiting($waiting);
 $builder->query(q{SELECT testpool.discard('slow', E'%s broke\nin line 2: é ' || repeat('é', 5000))});
 TestpoolCluster::is_error($waiting->result->{error}, '55000',
     'a long reason with % and a line feed is shown as it is, cut at a character',
-    detail => qr/%s broke\nin line 2: (?:é|\xc3\xa9) (?:(?:é|\xc3\xa9)+)$/s);
+    detail => qr/%s broke\nin line 2: é (?:é)+$/s);
 
 # --- names of databases and roles ---------------------------------------------------------------
 
