@@ -160,6 +160,7 @@ const char* create_command(const Job& job) {
 }  // namespace
 
 Oid choose_oid() {
+    ForceSyncCommit();
     Relation databases = table_open(DatabaseRelationId, AccessShareLock);
     Oid oid = GetNewOidWithIndex(databases, DatabaseOidIndexId, Anum_pg_database_oid);
     table_close(databases, AccessShareLock);
