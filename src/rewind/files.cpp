@@ -226,7 +226,8 @@ void copy_init_file(Oid source, Oid target, Oid tablespace) {
 bool same_relation_map(Oid one, Oid other, Oid tablespace) {
     Content a = read_file(file_in(one, tablespace, "pg_filenode.map"));
     Content b = read_file(file_in(other, tablespace, "pg_filenode.map"));
-    return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
+    return a.bytes != nullptr && b.bytes != nullptr && a.length == b.length &&
+           memcmp(a.bytes, b.bytes, a.length) == 0;
 }
 
 }  // namespace testpool::rewind

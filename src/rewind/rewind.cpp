@@ -114,8 +114,9 @@ class Rewind {
     }
 
     std::span<const DirtyBlock> dirty_of(const Fork& fork) const {
-        auto range = std::ranges::equal_range(dirty_, fork.key(), {}, &DirtyBlock::key);
-        return {range.begin(), range.end()};
+        auto first = std::ranges::lower_bound(dirty_, fork.key(), {}, &DirtyBlock::key);
+        auto last = std::ranges::upper_bound(dirty_, fork.key(), {}, &DirtyBlock::key);
+        return {first, last};
     }
 
     void note_changed(const Fork& fork) {
