@@ -188,8 +188,8 @@ int sessions_in(Oid oid) { return CountDBConnections(oid); }
 void create(const Job& job, Outcome& outcome) {
     transaction([&] {
         Facts facts = facts_of(job.oid);
-        if (facts.found) return;
-        remove_leftovers(job.oid);
+        if (facts.found && strcmp(NameStr(facts.name), NameStr(job.name)) == 0) return;
+        if (!facts.found) remove_leftovers(job.oid);
         utility(create_command(job));  // nothing may fail after it: it could not be undone
     });
     if (job.prepare) outcome.rewindable = rewind::prepare(job);

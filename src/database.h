@@ -9,8 +9,8 @@ namespace testpool::database {
 
 // --- for the steward: quick, inside its transaction -----------------------------------------
 
-/// An OID that no database has or had. The transaction's commit is flushed: the directory of that name
-/// appears at once, and after a crash only the record of the OID tells whose it is.
+/// An OID that no database has or had. The transaction's commit is flushed: the directory of that
+/// name appears at once, and after a crash only the record of the OID tells whose it is.
 Oid choose_oid();
 /// A name for a database that is to be created: testpool.name_prefix and `rest`, if it is free.
 bool choose_name(const char* rest, NameData* name);
