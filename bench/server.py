@@ -66,7 +66,7 @@ def pgbench(*scripts, transactions, clients=1, protocol="simple"):
             command += ["-f", str(HERE / "sql" / f"{script}.sql")]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
-            raise RuntimeError(done.stderr)
+            raise RuntimeError(f"pgbench ended with {done.returncode}: {done.stderr}")
         lines = [line.split() for log in Path(folder).glob("log*")
                  for line in log.read_text().splitlines()]
     return [(scripts[int(f[3])], int(f[2]), int(f[4]) * 1_000_000 + int(f[5])) for f in lines]
