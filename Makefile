@@ -14,7 +14,8 @@ ISOLATION = $(sort $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isol
 ISOLATION_OPTS = --inputdir=test/isolation --outputdir=test/isolation --use-existing
 
 PG_CONFIG ?= pg_config
-PG_CPPFLAGS = -Isrc -DTESTPOOL_VERSION='"$(EXTVERSION)"'
+PG_CPPFLAGS = -Isrc -DTESTPOOL_VERSION='"$(EXTVERSION)"' \
+	$(if $(POINTS),-DTESTPOOL_POINTS)
 PG_CXXFLAGS = -std=gnu++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -MMD -MP \
 	-Wall -Wextra -Wno-register -Wno-volatile -Wno-unused-parameter -Wno-missing-field-initializers $(WERROR)
 SHLIB_LINK += -Wl,--version-script=src/testpool.exports

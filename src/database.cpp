@@ -4,6 +4,7 @@
 
 #include "pg/spi.h"
 #include "pg/utility.h"
+#include "points.h"
 #include "rewind/rewind.h"
 #include "settings.h"
 #include "visitor.h"
@@ -192,6 +193,7 @@ void create(const Job& job, Outcome& outcome) {
         if (!facts.found) remove_leftovers(job.oid);
         utility(create_command(job));  // nothing may fail after it: it could not be undone
     });
+    TESTPOOL_POINT("clone-created");
     if (job.prepare) outcome.rewindable = rewind::prepare(job);
 }
 
@@ -272,6 +274,7 @@ void rewind(const Job& job, Outcome& outcome) {
         end_sessions(job.oid);
         require_no_guests(job.oid);
     });
+    TESTPOOL_POINT("rewind-closed");
     rewind::run(job, outcome);
 }
 

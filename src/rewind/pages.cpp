@@ -4,6 +4,8 @@
 
 #include "rewind/pages.h"
 
+#include "points.h"
+
 namespace testpool::rewind {
 
 namespace {
@@ -64,6 +66,7 @@ bool restore(const Sides& sides, ForkNumber fork, BlockNumber block,
     }
     UnlockReleaseBuffer(target);
     UnlockReleaseBuffer(source);
+    if (differs) TESTPOOL_POINT("rewind-page-put-back");
     return differs;
 }
 

@@ -5,6 +5,7 @@
 #include "rewind/rewind.h"
 
 #include "pg/utility.h"
+#include "points.h"
 #include "rewind/buffers.h"
 #include "rewind/files.h"
 #include "rewind/pages.h"
@@ -223,6 +224,7 @@ void bury_dropped_files() {
 
 void write_out(const Job& job, const Rewind& rewind) {
     if (rewind.changed()) FlushDatabaseBuffers(job.oid);
+    TESTPOOL_POINT("rewind-flushed");
     if (rewind.init_file_written()) copy_init_file(job.source, job.oid, job.tablespace);
     if (rewind.changed() || rewind.init_file_written())
         stamp(job.oid, job.tablespace, rewind.changed_forks());
@@ -239,6 +241,7 @@ bool prepare(const Job& job) {
         LockSharedObject(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
         const Files& source = files_of_template(job);
         FlushDatabaseBuffers(job.oid);
+        TESTPOOL_POINT("clone-flushed");
         copy_init_file(job.source, job.oid, job.tablespace);
         possible = same_files(source, scan(job.oid, job.tablespace)) && !has_unlogged(source) &&
                    !has_other_tablespaces(job.source, job.tablespace);
@@ -255,20 +258,26 @@ void run(const Job& job, Outcome& outcome) {
         if (!same_relation_map(job.oid, job.source, job.tablespace))
             refuse("a mapped catalog was rewritten");
         rewind.look();
+        TESTPOOL_POINT("rewind-looked");
         if (rewind.needs_checkpoint()) {
             bury_dropped_files();
+            TESTPOOL_POINT("rewind-buried");
             rewind.look();
             rewind.refuse_emptied();
         }
         rewind.put_back();
+        TESTPOOL_POINT("rewind-put-back");
         restore_shared(job.oid, job.source, rewind.catalogs_changed());
         if (rewind.changed()) {
             GetCurrentTransactionId();  // dropping storage needs one
             pgstat_drop_database(job.oid);
         }
         rename(job);
+        TESTPOOL_POINT("rewind-renamed");
     });
+    TESTPOOL_POINT("rewind-committed");
     transaction([&] { write_out(job, rewind); });
+    TESTPOOL_POINT("rewind-stamped");
     UnlockSharedObjectForSession(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
 }
 
