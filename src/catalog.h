@@ -1,5 +1,5 @@
-// The tables testpool.template and testpool.database: the only SQL on them. What is true here is
-// true after a restart. Each function runs inside a transaction of the steward.
+// The tables testpool.template and testpool.database: only here are they read and written. What is
+// true here is true after a restart. Each function runs inside a transaction of the steward.
 #pragma once
 
 #include "state.h"

@@ -42,6 +42,7 @@ extern "C" {
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "commands/seclabel.h"
+#include "commands/sequence.h"
 #include "common/file_utils.h"
 #include "common/ip.h"
 #include "common/relpath.h"
