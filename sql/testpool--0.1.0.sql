@@ -32,6 +32,8 @@ CREATE TABLE testpool.template (
     discarded_at  timestamptz,
     bytes         bigint,
     sealed_at     pg_lsn,
+    frozen_xid    xid,
+    min_mxid      xid,
     reason        text,
     failures      integer NOT NULL DEFAULT 0,
     retry_at      timestamptz
@@ -84,6 +86,8 @@ COMMENT ON COLUMN testpool.template.finalized_at IS 'When it became ready to clo
 COMMENT ON COLUMN testpool.template.discarded_at IS 'When it was given up or removed';
 COMMENT ON COLUMN testpool.template.bytes IS 'Size of the template database in bytes when it was finalized';
 COMMENT ON COLUMN testpool.template.sealed_at IS 'Write-ahead log position when it was finalized: none of its pages is younger';
+COMMENT ON COLUMN testpool.template.frozen_xid IS 'Its datfrozenxid at that time';
+COMMENT ON COLUMN testpool.template.min_mxid IS 'Its datminmxid at that time';
 COMMENT ON COLUMN testpool.template.reason IS 'Why it was discarded';
 COMMENT ON COLUMN testpool.template.failures IS 'Clones that failed since the last one that worked';
 COMMENT ON COLUMN testpool.template.retry_at IS 'No clone, or no drop, is tried before';

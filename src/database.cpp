@@ -2,6 +2,7 @@
 
 #include "database.h"
 
+#include "pg/database_row.h"
 #include "pg/spi.h"
 #include "pg/utility.h"
 #include "points.h"
@@ -24,6 +25,8 @@ struct Facts {
     bool invalid;  // a DROP was interrupted: it can only be dropped
     Oid owner;
     Oid tablespace;
+    TransactionId frozen_xid;
+    MultiXactId min_mxid;
     NameData name;
 };
 
@@ -33,7 +36,8 @@ Facts facts_of(Oid oid) {
     if (!HeapTupleIsValid(tuple)) return facts;
     auto* form = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
     facts = {true,         form->datistemplate, form->datallowconn, compat::is_invalid(form),
-             form->datdba, form->dattablespace, form->datname};
+             form->datdba, form->dattablespace, form->datfrozenxid, form->datminmxid,
+             form->datname};
     ReleaseSysCache(tuple);
     return facts;
 }
@@ -60,6 +64,7 @@ void remove_leftovers(Oid oid) {
 }
 
 void end_sessions(Oid oid) {
+    if (CountDBBackends(oid) == 0) return;
     static Statement<1> terminate{R"(
         SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
          WHERE datid = $1 AND pid <> pg_catalog.pg_backend_pid())",
@@ -84,6 +89,7 @@ bool has_prepared_transactions(const NameData& name) {
     static Statement<1> count{
         "SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE database = $1", {NAMEOID}};
     bool some = false;
+    if (max_prepared_xacts == 0) return false;
     spi([&] {
         count.each_row({Value::name(const_cast<NameData&>(name))},
                        [&](const Row& row) { some = row.int8(1) > 0; });
@@ -95,35 +101,26 @@ void alter(const NameData& name, const char* options) {
     utility(psprintf("ALTER DATABASE %s %s", quote_identifier(NameStr(name)), options));
 }
 
-/// Raises if something lives in the database that no page can tell.
-void require_no_guests(Oid oid) {
-    static Statement<1> slots{
-        "SELECT count(*) FROM pg_catalog.pg_replication_slots WHERE datoid = $1", {OIDOID}};
-    int64 guests = CountDBSubscriptions(oid) + has_prepared_transactions(facts_of(oid).name);
-    spi([&] { slots.each_row({Value::of(oid)}, [&](const Row& row) { guests += row.int8(1); }); });
-    if (guests > 0)
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
-                        errmsg("it has prepared transactions, replication slots or "
-                               "subscriptions")));
+/// Raises if something lives in the database, or happened to it, that no page can tell.
+void require_rewindable(const Facts& facts, const Job& job) {
+    auto refuse = [](const char* why) {
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE), errmsg("%s", why)));
+    };
+    int slots = 0;
+    int active = 0;
+    if (ReplicationSlotsCountDBSlots(job.oid, &slots, &active)) refuse("it has replication slots");
+    if (CountDBSubscriptions(job.oid) > 0) refuse("it has subscriptions");
+    if (has_prepared_transactions(facts.name)) refuse("it has prepared transactions");
+    if (facts.tablespace != job.tablespace) refuse("it was moved to another tablespace");
 }
 
-/// ALTER DATABASE … ALLOW_CONNECTIONS, as it does it, without parsing: every acquire waits for
-/// this.
 void set_connectable(Oid oid, bool connectable) {
-    Relation databases = table_open(DatabaseRelationId, RowExclusiveLock);
-    ScanKeyData key;
-    ScanKeyInit(&key, Anum_pg_database_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(oid));
-    SysScanDesc scan = systable_beginscan(databases, DatabaseOidIndexId, true, nullptr, 1, &key);
-    HeapTuple tuple = systable_getnext(scan);
-    if (!HeapTupleIsValid(tuple)) gone(psprintf("%u", oid));
-    compat::lock_against_inplace(databases, tuple, true);
-    HeapTuple changed = heap_copytuple(tuple);
-    reinterpret_cast<Form_pg_database>(GETSTRUCT(changed))->datallowconn = connectable;
-    CatalogTupleUpdate(databases, &changed->t_self, changed);
-    InvokeObjectPostAlterHook(DatabaseRelationId, oid, 0);
-    compat::lock_against_inplace(databases, tuple, false);
-    systable_endscan(scan);
-    table_close(databases, RowExclusiveLock);
+    bool found = change_database_row(oid, [&](HeapTuple row, TupleDesc /*desc*/) {
+        HeapTuple changed = heap_copytuple(row);
+        reinterpret_cast<Form_pg_database>(GETSTRUCT(changed))->datallowconn = connectable;
+        return changed;
+    });
+    if (!found) gone(psprintf("%u", oid));
 }
 
 /// Closes the database, ends its sessions, and rids it of what would hold up DROP DATABASE.
@@ -146,6 +143,25 @@ const char* source_of(const Job& job) {
     const char* name = get_database_name(job.source);
     if (name == nullptr) gone(NameStr(job.source_name));
     return name;
+}
+
+void refuse_spoiled(const Job& job) {
+    if (!OidIsValid(job.source) || !is_spoiled(job.source)) return;
+    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                    errmsg("unlogged relations of template database \"%s\" were changed or emptied",
+                           source_of(job)),
+                    errdetail("A crash of the server empties them."),
+                    errhint("Build the template again.")));
+}
+
+/// Adds what CREATE DATABASE … TEMPLATE leaves behind.
+void complete(const Job& job) {
+    transaction([&] {
+        rewind::copy_shared(job.source, job.oid, job.name, job.connectable, false);
+        if (!OidIsValid(job.owner)) return;
+        alter(job.name,
+              psprintf("OWNER TO %s", quote_identifier(GetUserNameFromId(job.owner, false))));
+    });
 }
 
 const char* create_command(const Job& job) {
@@ -177,6 +193,8 @@ bool exists(Oid oid) { return facts_of(oid).found; }
 
 Oid tablespace_of(Oid oid) { return facts_of(oid).tablespace; }
 
+bool is_spoiled(Oid oid) { return rewind::is_spoiled(oid, tablespace_of(oid)); }
+
 NameData open(Oid oid) {
     Facts facts = facts_of(oid);
     if (!facts.found) gone(psprintf("%u", oid));
@@ -191,9 +209,11 @@ void create(const Job& job, Outcome& outcome) {
         Facts facts = facts_of(job.oid);
         if (facts.found && strcmp(NameStr(facts.name), NameStr(job.name)) == 0) return;
         if (!facts.found) remove_leftovers(job.oid);
+        refuse_spoiled(job);
         utility(create_command(job));  // nothing may fail after it: it could not be undone
     });
     TESTPOOL_POINT("clone-created");
+    if (OidIsValid(job.source)) complete(job);
     if (job.prepare) outcome.rewindable = rewind::prepare(job);
 }
 
@@ -253,29 +273,31 @@ void seal(const Job& job, int desk, Outcome& outcome) {
         reopen(job);
         ReThrowError(failure);
     }
-    rewind::settle();
-    outcome.sealed_at = GetXLogInsertRecPtr();
+    transaction([&] { rewind::seal(job.oid, tablespace_of(job.oid)); });
+    outcome.seal.at = GetXLogInsertRecPtr();
     transaction([&] {
         alter(facts_of(job.oid).name, "IS_TEMPLATE true");
         pgstat_drop_database(job.oid);  // autovacuum passes by what has no statistics
+        Facts facts = facts_of(job.oid);
+        outcome.seal.frozen_xid = facts.frozen_xid;
+        outcome.seal.min_mxid = facts.min_mxid;
         outcome.bytes =
             DatumGetInt64(DirectFunctionCall1(pg_database_size_oid, ObjectIdGetDatum(job.oid)));
     });
 }
 
 void rewind(const Job& job, Outcome& outcome) {
-    transaction([&] { end_sessions(job.oid); });
+    transaction([&] { end_sessions(job.oid); });  // they might hold the lock taken next
+    LockSharedObjectForSession(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
     transaction([&] {
         Facts facts = facts_of(job.oid);
         if (!facts.found) gone(NameStr(job.name));
-        alter(facts.name, "ALLOW_CONNECTIONS false IS_TEMPLATE false");
-    });
-    transaction([&] {
         end_sessions(job.oid);
-        require_no_guests(job.oid);
+        require_rewindable(facts, job);
     });
     TESTPOOL_POINT("rewind-closed");
     rewind::run(job, outcome);
+    UnlockSharedObjectForSession(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
 }
 
 }  // namespace testpool::database

@@ -19,6 +19,8 @@ bool exists(Oid oid);
 NameData open(Oid oid);
 /// The tablespace of a database that exists.
 Oid tablespace_of(Oid oid);
+/// True if the contents of a sealed template's unlogged relations are gone.
+bool is_spoiled(Oid oid);
 /// Client sessions in the database.
 int sessions_in(Oid oid);
 

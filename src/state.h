@@ -36,7 +36,7 @@ struct Template {
     TimestampTz finalized_at;
     TimestampTz discarded_at;
     int64 bytes;
-    XLogRecPtr sealed_at;
+    Seal seal;
     const char* reason;
     int32 failures;
     TimestampTz retry_at;
@@ -73,6 +73,7 @@ struct Database {
 
     // Not in the catalog:
     bool rewindable;  // its files were stamped since the server started
+    int keeper;       // the desk of the worker that did it, and that watches them
 };
 
 /// Everything the steward knows. Lists of pointers, in `memory`.

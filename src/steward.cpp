@@ -32,28 +32,35 @@ ErrorData* change(Work work) {
     return failure;
 }
 
-void forget_state() {
-    if (state.memory != nullptr) MemoryContextDelete(state.memory);
-    state = {};
-    state.memory =
+State empty_state() {
+    State fresh;
+    fresh.memory =
         AllocSetContextCreate(TopMemoryContext, "testpool state", ALLOCSET_DEFAULT_SIZES);
+    return fresh;
 }
 
 void read_state() {
     if (board::catalog_announced()) stale = true;
     if (!stale) return;
     stale = false;
-    forget_state();
-    ErrorData* failure = change([] {
-        if (catalog::present()) catalog::load(state);
+    State fresh = empty_state();
+    ErrorData* failure = change([&] {
+        if (catalog::present()) catalog::load(fresh);
     });
     if (failure != nullptr) {
-        forget_state();
+        MemoryContextDelete(fresh.memory);
+        fresh = empty_state();
         report(failure);
         constexpr int64 retry_us = USECS_PER_SEC;
-        state.look_again = GetCurrentTimestamp() + retry_us;
+        fresh.look_again = GetCurrentTimestamp() + retry_us;
     }
+    bool first = state.memory == nullptr;
+    pool::carry_over(state, fresh);
+    if (!first) MemoryContextDelete(state.memory);
+    state = fresh;
     pool::post_leases(state);
+    if (first)
+        if (ErrorData* spoiled = change([] { pool::discard_gone(state); })) report(spoiled);
 }
 
 void note_finished_jobs() {
@@ -61,7 +68,7 @@ void note_finished_jobs() {
     Outcome outcome;
     for (int desk = 0; desk < board::desks(); desk++) {
         if (!board::take_done(desk, &job, &outcome)) continue;
-        if (ErrorData* failure = change([&] { pool::job_done(state, job, outcome); }))
+        if (ErrorData* failure = change([&] { pool::job_done(state, desk, job, outcome); }))
             report(failure);
     }
 }
@@ -96,9 +103,9 @@ void hand_out_work() {
     for (int desk = 0; desk < board::desks() && !stale; desk++) {
         if (!board::desk_idle(desk)) continue;
         std::optional<Job> job;
-        if (ErrorData* failure = change([&] { job = pool::next_job(state); })) report(failure);
-        if (!job) return;
-        board::assign(desk, *job);
+        if (ErrorData* failure = change([&] { job = pool::next_job(state, desk); }))
+            report(failure);
+        if (job) board::assign(desk, *job);
     }
 }
 

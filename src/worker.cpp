@@ -67,9 +67,12 @@ void sleep() {
     serve_interrupts();
 }
 
+/// Where a commit has to be on disk before what follows it, it is flushed without being asked: that
+/// of CREATE and DROP DATABASE, and one that drops files.
 void pin_settings() {
-    for (auto [name, value] :
-         {std::pair{"search_path", "pg_catalog, pg_temp"}, {"lock_timeout", "10s"}})
+    for (auto [name, value] : {std::pair{"search_path", "pg_catalog, pg_temp"},
+                               {"synchronous_commit", "off"},
+                               {"lock_timeout", "10s"}})
         SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
 }
 

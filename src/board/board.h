@@ -86,6 +86,15 @@ enum class Task : uint8 { none, create, drop, seal, rewind };
 enum class JobPhase : uint8 { idle, assigned, running, done };
 enum class Visit : uint8 { none, vacuum, evict, connect };
 
+/// How old a template was when it was finalized. What has moved on since must not be mixed with
+/// its clones.
+struct Seal {
+    XLogRecPtr at;  // no page is younger
+    TransactionId frozen_xid;
+    MultiXactId min_mxid;
+    bool operator==(const Seal&) const = default;
+};
+
 struct Job {
     Task task;
     bool of_template;  // `row` is of testpool.template, else of testpool.database
@@ -95,10 +104,10 @@ struct Job {
     bool prepare;      // make it possible to rewind what is created
     int64 row;
     Oid oid;
-    Oid owner;             // of a database to create; invalid: its source's owner
-    Oid source;            // what to create it from; invalid: `source_name`
-    Oid tablespace;        // of source and copy
-    XLogRecPtr sealed_at;  // of the source
+    Oid owner;       // of a database to create; invalid: its source's owner
+    Oid source;      // what to create it from; invalid: `source_name`
+    Oid tablespace;  // of source and copy
+    Seal seal;       // of the source
     NameData name;
     NameData source_name;
     NameData new_name;  // of a rewound database
@@ -106,11 +115,11 @@ struct Job {
 
 /// How a job, or a visit to a database, ended.
 struct Outcome {
-    int sqlstate;          // 0: success
-    int64 bytes;           // size of a sealed template
-    XLogRecPtr sealed_at;  // no page of the template is younger
-    bool rewindable;       // a created clone can be rewound
-    int32 relations;       // put back by a rewind
+    int sqlstate;     // 0: success
+    int64 bytes;      // size of a sealed template
+    Seal seal;        // of a sealed template
+    bool rewindable;  // a created clone can be rewound
+    int32 relations;  // put back by a rewind
     int64 pages;
     int64 microseconds;
     char message[1024];

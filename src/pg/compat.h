@@ -49,6 +49,7 @@ inline bool is_invalid([[maybe_unused]] Form_pg_database form) {
 using RelNumber = RelFileNumber;
 using Locator = RelFileLocator;
 inline RelNumber number_of(const Locator& locator) { return locator.relNumber; }
+inline Oid tablespace_of(const Locator& locator) { return locator.spcOid; }
 inline Locator locator_of(const BufferTag& tag) { return BufTagGetRelFileLocator(&tag); }
 inline ForkNumber fork_of(const BufferTag& tag) { return BufTagGetForkNum(&tag); }
 inline Oid database_of(const BufferTag& tag) { return tag.dbOid; }
@@ -57,6 +58,7 @@ inline Locator locator_of(Relation relation) { return relation->rd_locator; }
 using RelNumber = Oid;
 using Locator = RelFileNode;
 inline RelNumber number_of(const Locator& locator) { return locator.relNode; }
+inline Oid tablespace_of(const Locator& locator) { return locator.spcNode; }
 inline Locator locator_of(const BufferTag& tag) { return tag.rnode; }
 inline ForkNumber fork_of(const BufferTag& tag) { return tag.forkNum; }
 inline Oid database_of(const BufferTag& tag) { return tag.rnode.dbNode; }

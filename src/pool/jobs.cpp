@@ -67,7 +67,12 @@ plan::Urgency urgency_of(const Database& d, Task task) {
     return task == Task::create ? plan::Urgency::unfinished : plan::Urgency::cleanup;
 }
 
-std::span<Work> open_work(State& state) {
+/// The worker that watches the files of a used clone need not look at all of them.
+bool is_better_done_by_another(const Database& d, Task task, int desk) {
+    return task == Task::rewind && d.keeper != desk && board::desk_idle(d.keeper);
+}
+
+std::span<Work> open_work(State& state, int desk) {
     auto* work = static_cast<Work*>(palloc(sizeof(Work) * most_chores));
     size_t count = 0;
     for (Template& t : templates(state)) {
@@ -79,6 +84,7 @@ std::span<Work> open_work(State& state) {
     for (Database& d : databases(state)) {
         Task task = task_of(state, d);
         if (task == Task::none || at_a_desk(d) || count == most_chores) continue;
+        if (is_better_done_by_another(d, task, desk)) continue;
         work[count++] = {{urgency_of(d, task)}, task, nullptr, &d};
     }
     return {work, count};
@@ -122,7 +128,7 @@ void set_source(const State& state, Job& job, int32 id) {
     if (source != nullptr && !source->is_root()) {
         job.source = source->oid;
         job.source_name = source->database;
-        job.sealed_at = source->sealed_at;
+        job.seal = source->seal;
         job.tablespace = database::tablespace_of(source->oid);
     } else {
         strlcpy(NameStr(job.source_name), settings::root_template, NAMEDATALEN);
@@ -215,7 +221,7 @@ void sealed(State& state, Template& t, const Outcome& outcome) {
         t.state = TemplateState::finalized;
         t.finalized_at = GetCurrentTimestamp();
         t.bytes = outcome.bytes;
-        t.sealed_at = outcome.sealed_at;
+        t.seal = outcome.seal;
         board::remove_lease(key_of(t));
         ereport(LOG, (errmsg("testpool: template \"%s\" is finalized", errors::shown(t.hash))));
     } else {
@@ -260,8 +266,7 @@ void clone_failed(State& state, Database& d, const Outcome& outcome) {
     t.retry_at = d.retry_at;
     t.failures++;
     catalog::update(t);
-    if (!t.is_root() && t.state == TemplateState::finalized && !database::exists(t.oid))
-        discard(state, t, "its database was dropped by someone else", true);
+    discard_if_gone(state, t);
 }
 
 /// A clean database: back to its holder, to the pool, or away.
@@ -359,7 +364,7 @@ bool at_a_desk(const Template& t) { return some_desk_has(true, t.id); }
 
 bool at_a_desk(const Database& d) { return some_desk_has(false, d.id); }
 
-void job_done(State& state, const Job& job, const Outcome& outcome) {
+void job_done(State& state, int desk, const Job& job, const Outcome& outcome) {
     if (job.of_template) {
         Template* t = find_template(state, static_cast<int32>(job.row));
         if (t == nullptr) return;
@@ -371,6 +376,7 @@ void job_done(State& state, const Job& job, const Outcome& outcome) {
     Database* d = find_database(state, job.row);
     if (d == nullptr) return;
     bool well = outcome.sqlstate == 0;
+    d->keeper = desk;
     switch (job.task) {
         case Task::create:
             return well ? cloned(state, *d, outcome) : clone_failed(state, *d, outcome);
@@ -384,9 +390,9 @@ void job_done(State& state, const Job& job, const Outcome& outcome) {
     }
 }
 
-std::optional<Job> next_job(State& state) {
+std::optional<Job> next_job(State& state, int desk) {
     for (Template& t : templates(state)) trim(state, t);
-    std::span<Work> work = open_work(state);
+    std::span<Work> work = open_work(state, desk);
     auto* chores = static_cast<plan::Chore*>(palloc(sizeof(plan::Chore) * most_chores));
     for (size_t i = 0; i < work.size(); i++) chores[i] = work[i].chore;
 

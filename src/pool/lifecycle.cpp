@@ -115,7 +115,21 @@ void discard(State& state, Template& t, const char* reason, bool tell_waiting) {
                          reason != nullptr ? reason : "no reason given")));
 }
 
+void discard_if_gone(State& state, Template& t) {
+    if (t.is_root() || t.state != TemplateState::finalized) return;
+    if (!database::exists(t.oid))
+        discard(state, t, "its database was dropped by someone else", true);
+    else if (database::is_spoiled(t.oid))
+        discard(state, t, "its unlogged relations were changed, or emptied by a crash", true);
+}
+
+void discard_gone(State& state) {
+    for (Template& t : templates(state)) discard_if_gone(state, t);
+}
+
 void recycle(State& state, Database& d) {
+    if (!d.rewindable && OidIsValid(d.role) && !d.of->is_root() && settings::may_rewind())
+        set_text(state, d.clone_reason, "the server has been restarted since it became clean");
     d.state = DatabaseState::recycling;
     d.role = InvalidOid;
     d.holder = {};
@@ -181,6 +195,17 @@ std::optional<Reply> serve(State& state, const Request& request) {
             return reset(state, request);
     }
     pg_unreachable();
+}
+
+void carry_over(const State& before, State& state) {
+    for (Template& t : templates(state))
+        if (const Template* old = find_template(before, t.id)) t.error = old->error;
+    for (Database& d : databases(state)) {
+        const Database* old = find_database(before, d.id);
+        if (old == nullptr || old->oid != d.oid) continue;
+        d.rewindable = old->rewindable;
+        d.keeper = old->keeper;
+    }
 }
 
 void forget_waiting(State& state) {

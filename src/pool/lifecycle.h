@@ -33,6 +33,8 @@ void look_again(State& state, TimestampTz at);
 
 /// Template → discarded: its clones that nobody leases are dropped, and whoever waits is told.
 void discard(State& state, Template& t, const char* reason, bool tell_waiting);
+/// Discards a template whose database, or what is in it, is not there any more.
+void discard_if_gone(State& state, Template& t);
 /// Answers every request that waits for that template with an error.
 void fail_waiting(const Template& t, const Reply& error);
 /// Database → recycling; its lease ends.

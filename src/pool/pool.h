@@ -18,6 +18,11 @@ void take_back(State& state, const Reply& reply);
 /// Forgets who waits; serve() notes it again.
 void forget_waiting(State& state);
 
+/// When the server has started: discards the templates that a crash has spoiled.
+void discard_gone(State& state);
+/// After the tables were read anew: what they do not tell is taken over from the state before.
+void carry_over(const State& before, State& state);
+
 // --- leases and claims ------------------------------------------------------------------------
 
 /// Puts the leases that the catalog knows on the board.
@@ -27,9 +32,9 @@ bool end_if_over(State& state, const Lease& lease);
 
 // --- workers ----------------------------------------------------------------------------------
 
-/// Takes note of how a job ended.
-void job_done(State& state, const Job& job, const Outcome& outcome);
-/// The next job for a free worker, or nothing.
-std::optional<Job> next_job(State& state);
+/// Takes note of how the job at that desk ended.
+void job_done(State& state, int desk, const Job& job, const Outcome& outcome);
+/// The next job for the free worker at that desk, or nothing.
+std::optional<Job> next_job(State& state, int desk);
 
 }  // namespace testpool::pool

@@ -17,7 +17,9 @@ bool is_dirty_block_of(Oid database, int index, DirtyBlock& block) {
     UnlockBufHdr(header, state);
     if (compat::database_of(tag) != database || (state & BM_VALID) == 0 || (state & BM_DIRTY) == 0)
         return false;
-    block = {compat::number_of(compat::locator_of(tag)), compat::fork_of(tag), tag.blockNum};
+    Locator relation = compat::locator_of(tag);
+    block = {{compat::tablespace_of(relation), compat::number_of(relation), compat::fork_of(tag)},
+             tag.blockNum};
     return true;
 }
 
@@ -33,9 +35,7 @@ std::span<DirtyBlock> dirty_blocks(Oid database) {
         room *= 2;
         blocks = static_cast<DirtyBlock*>(repalloc_huge(blocks, sizeof(DirtyBlock) * room));
     }
-    std::sort(blocks, blocks + count, [](auto& a, auto& b) {
-        return std::tuple{a.relation, a.fork, a.block} < std::tuple{b.relation, b.fork, b.block};
-    });
+    std::sort(blocks, blocks + count);
     return {blocks, static_cast<size_t>(count)};
 }
 

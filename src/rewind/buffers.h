@@ -1,16 +1,14 @@
 // What of a database is changed in shared buffers and not yet in its files.
 #pragma once
 
-#include "pg/server.h"
+#include "rewind/files.h"
 
 namespace testpool::rewind {
 
 struct DirtyBlock {
-    RelNumber relation;
-    ForkNumber fork;
+    ForkName fork;
     BlockNumber block;
-
-    auto key() const { return std::pair{relation, fork}; }
+    auto operator<=>(const DirtyBlock&) const = default;
 };
 
 /// Every dirty block of the database, sorted. Nobody may be in it; the checkpointer may write some

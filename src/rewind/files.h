@@ -7,42 +7,52 @@
 namespace testpool::rewind {
 
 /// One fork of one relation, all its segments together.
-struct Fork {
-    RelNumber relation;
-    ForkNumber fork;
-    int64 bytes;
-    bool written;  // since stamp()
-
-    auto key() const { return std::pair{relation, fork}; }
+struct ForkName {
+    Oid tablespace = InvalidOid;
+    RelNumber relation = 0;  // 0: no fork's name
+    ForkNumber fork = MAIN_FORKNUM;
+    auto operator<=>(const ForkName&) const = default;
+    bool same_relation(const ForkName& other) const {
+        return tablespace == other.tablespace && relation == other.relation;
+    }
 };
 
+struct Fork {
+    ForkName name;
+    int64 bytes;
+    bool written;  // since stamp()
+};
+
+/// What a file's name says.
+ForkName parse(Oid tablespace, const char* name);
+/// True for a file that a session's temporary relation has.
+bool is_temporary(const char* name);
+constexpr const char* init_file = "pg_internal.init";
+
 struct Files {
-    Fork* forks = nullptr;  // sorted by key()
+    Fork* forks = nullptr;  // sorted by name
     int count = 0;
     bool init_file_written = true;  // pg_internal.init is missing or was written
 
     std::span<Fork> all() const { return {forks, static_cast<size_t>(count)}; }
-    Fork* find(RelNumber relation, ForkNumber fork) const;
+    Fork* find(const ForkName& name) const;
 };
 
-/// Looks at every file of the database in the default tablespace. Removes what killed sessions left
-/// of temporary relations.
-Files scan(Oid database, Oid tablespace);
+/// The tablespaces in which the database has a directory; its own first.
+std::span<Oid> tablespaces_of(Oid database, Oid own);
+
+/// Looks at every file of the database. Removes what killed sessions left of temporary relations.
+Files scan(Oid database, std::span<const Oid> tablespaces);
+
+/// Looks at these forks only. Every other file is as it was when the database was stamped, and that
+/// was as in `stamped`.
+Files scan(Oid database, const Files& stamped, std::span<const ForkName> written,
+           bool init_file_written);
 
 /// Gives every file the one modification time that no write can give it. Nobody may be in the
 /// database and no buffer of it dirty.
-void stamp(Oid database, Oid tablespace);
+void stamp(Oid database, std::span<const Oid> tablespaces);
 /// The same for the files of some forks, and for the relation-cache file.
 void stamp(Oid database, Oid tablespace, std::span<const Fork> forks);
-
-/// True if the database has a directory in another tablespace.
-bool has_other_tablespaces(Oid database, Oid tablespace);
-
-/// Copies the relation-cache file, so that the first session need not build it; PostgreSQL's own
-/// CREATE DATABASE … STRATEGY file_copy does the same.
-void copy_init_file(Oid source, Oid target, Oid tablespace);
-
-/// True if both databases map their mapped catalogs to the same files.
-bool same_relation_map(Oid one, Oid other, Oid tablespace);
 
 }  // namespace testpool::rewind

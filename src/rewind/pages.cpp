@@ -30,39 +30,36 @@ bool has_empty_hole(Page page) {
 }
 
 void refuse_younger(const Sides& sides, ForkNumber fork, BlockNumber block, Page page) {
-    if (PageGetLSN(page) > sides.sealed_at)
+    if (sides.logged && PageGetLSN(page) > sides.sealed_at)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("block %u of relation file %u, fork %s, of the template was changed "
                                "after it had been finalized",
                                block, compat::number_of(sides.source), forkNames[fork])));
 }
 
-Buffer read(const Locator& locator, ForkNumber fork, BlockNumber block, ReadBufferMode mode,
-            BufferAccessStrategy strategy) {
-    return ReadBufferWithoutRelcache(locator, fork, block, mode, strategy, true);
-}
-
-void put_back(Buffer target, Page page, ForkNumber fork) {
+void put_back(Buffer target, Page page, ForkNumber fork, bool logged) {
     START_CRIT_SECTION();
     memcpy(BufferGetPage(target), page, BLCKSZ);
     MarkBufferDirty(target);
-    log_newpage_buffer(target, fork == MAIN_FORKNUM && has_empty_hole(page));
+    if (logged) log_newpage_buffer(target, fork == MAIN_FORKNUM && has_empty_hole(page));
     END_CRIT_SECTION();
 }
 
 /// True if the page differed.
 bool restore(const Sides& sides, ForkNumber fork, BlockNumber block,
              BufferAccessStrategy strategy) {
-    Buffer source = read(sides.source, fork, block, RBM_NORMAL, strategy);
+    Buffer source =
+        ReadBufferWithoutRelcache(sides.source, fork, block, RBM_NORMAL, strategy, sides.logged);
     LockBuffer(source, BUFFER_LOCK_SHARE);
-    Buffer target = read(sides.target, fork, block, RBM_ZERO_ON_ERROR, strategy);
+    Buffer target = ReadBufferWithoutRelcache(sides.target, fork, block, RBM_ZERO_ON_ERROR,
+                                              strategy, sides.logged);
     LockBuffer(target, BUFFER_LOCK_EXCLUSIVE);
     Page page = BufferGetPage(source);
     // A new page may be one that was just added: it is in the file, but not in the log.
     bool differs = PageIsNew(BufferGetPage(target)) || !same_page(page, BufferGetPage(target));
     if (differs) {
         refuse_younger(sides, fork, block, page);
-        put_back(target, page, fork);
+        put_back(target, page, fork, sides.logged);
     }
     UnlockReleaseBuffer(target);
     UnlockReleaseBuffer(source);
@@ -79,22 +76,25 @@ void truncate_relation(const Locator& target, BlockNumber length) {
 
 /// Shortens a free-space or visibility map. That is not logged, so the visibility map is emptied
 /// first: a standby may keep its blocks, but none that calls a page all-visible.
-void truncate_map(const Locator& target, ForkNumber fork, BlockNumber present, BlockNumber length) {
+void truncate_map(const Locator& target, ForkNumber fork, BlockNumber present, BlockNumber length,
+                  bool logged) {
     PGAlignedBlock zeros{};
     for (BlockNumber block = length; fork == VISIBILITYMAP_FORKNUM && block < present; block++) {
-        Buffer buffer = read(target, fork, block, RBM_ZERO_AND_LOCK, nullptr);
-        put_back(buffer, zeros.data, fork);
+        Buffer buffer =
+            ReadBufferWithoutRelcache(target, fork, block, RBM_ZERO_AND_LOCK, nullptr, logged);
+        put_back(buffer, zeros.data, fork, logged);
         UnlockReleaseBuffer(buffer);
     }
     compat::truncate_fork(compat::storage_of(target), fork, present, length);
 }
 
 /// Adds zeros, as CREATE DATABASE does before it fills them in.
-void extend(const Locator& target, ForkNumber fork, BlockNumber present, BlockNumber length) {
+void extend(const Locator& target, ForkNumber fork, BlockNumber present, BlockNumber length,
+            bool logged) {
     SMgrRelation storage = compat::storage_of(target);
     if (!smgrexists(storage, fork)) {
         smgrcreate(storage, fork, false);
-        log_smgrcreate(&target, fork);
+        if (logged) log_smgrcreate(&target, fork);
     }
     compat::AlignedBlock zeros{};
     if (length > present) smgrextend(storage, fork, length - 1, zeros.data, true);
@@ -121,15 +121,16 @@ int64 restore_all(const Sides& sides, ForkNumber fork, BlockNumber length) {
     return restored;
 }
 
-void resize(const Locator& target, ForkNumber fork, BlockNumber length) {
+void resize(const Sides& sides, ForkNumber fork, BlockNumber length) {
+    const Locator& target = sides.target;
     SMgrRelation storage = compat::storage_of(target);
     BlockNumber present = smgrexists(storage, fork) ? smgrnblocks(storage, fork) : 0;
     if (present <= length)
-        extend(target, fork, present, length);
+        extend(target, fork, present, length, sides.logged);
     else if (fork == MAIN_FORKNUM)
         truncate_relation(target, length);
     else
-        truncate_map(target, fork, present, length);
+        truncate_map(target, fork, present, length, sides.logged);
 }
 
 void drop_relation(const Locator& target) {

@@ -10,6 +10,7 @@ struct Sides {
     Locator source;        // the template's relation
     Locator target;        // the clone's
     XLogRecPtr sealed_at;  // no page of the template may be younger
+    bool logged;           // else it is an unlogged relation
 };
 
 /// Compares these blocks, all below `length`, and puts back those that differ; returns how many
@@ -19,7 +20,7 @@ int64 restore_blocks(const Sides& sides, ForkNumber fork, std::span<const DirtyB
 /// The same for every block below `length`.
 int64 restore_all(const Sides& sides, ForkNumber fork, BlockNumber length);
 /// Makes the target's fork `length` blocks long, creating it if need be.
-void resize(const Locator& target, ForkNumber fork, BlockNumber length);
+void resize(const Sides& sides, ForkNumber fork, BlockNumber length);
 /// Drops a relation that the template does not have, when the transaction commits.
 void drop_relation(const Locator& target);
 

@@ -4,12 +4,13 @@
 
 #include "rewind/rewind.h"
 
-#include "pg/utility.h"
+#include "pg/transaction.h"
 #include "points.h"
 #include "rewind/buffers.h"
-#include "rewind/files.h"
+#include "rewind/loose.h"
 #include "rewind/pages.h"
 #include "rewind/shared.h"
+#include "rewind/watch.h"
 
 namespace testpool::rewind {
 
@@ -22,7 +23,7 @@ constexpr int most_tombstones = 1000;
 /// What this process knows of a template: its files as they were sealed.
 struct Known {
     Oid oid;
-    XLogRecPtr sealed_at;
+    Seal seal;
     MemoryContext memory;
     Files files;
 };
@@ -37,28 +38,55 @@ int next_known = 0;
 
 const Files& files_of_template(const Job& job) {
     for (Known& k : known)
-        if (k.oid == job.source && k.sealed_at == job.sealed_at) return k.files;
+        if (k.oid == job.source && k.seal == job.seal) return k.files;
     Known& place = known[next_known++ % known_templates];
     if (place.memory != nullptr) MemoryContextDelete(place.memory);
     place = {};
     place.memory =
         AllocSetContextCreate(TopMemoryContext, "testpool template files", ALLOCSET_DEFAULT_SIZES);
     MemoryContext caller = MemoryContextSwitchTo(place.memory);
-    place.files = scan(job.source, job.tablespace);
+    place.files = scan(job.source, tablespaces_of(job.source, job.tablespace));
     MemoryContextSwitchTo(caller);
-    place.sealed_at = job.sealed_at;
+    place.seal = job.seal;
     place.oid = job.source;
     return place.files;
 }
 
-bool has_unlogged(const Files& files) {
-    return std::ranges::any_of(files.all(), [](const Fork& f) { return f.fork == INIT_FORKNUM; });
+/// True if the template's horizons have moved since it was sealed: pages of its clones may hold
+/// older transactions.
+bool has_aged(const Job& job) {
+    HeapTuple row = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(job.source));
+    if (!HeapTupleIsValid(row)) refuse("the template was dropped");
+    auto* form = reinterpret_cast<Form_pg_database>(GETSTRUCT(row));
+    bool aged = form->datfrozenxid != job.seal.frozen_xid || form->datminmxid != job.seal.min_mxid;
+    ReleaseSysCache(row);
+    return aged;
 }
 
 bool same_files(const Files& a, const Files& b) {
     return std::ranges::equal(a.all(), b.all(), [](const Fork& x, const Fork& y) {
-        return x.key() == y.key() && x.bytes == y.bytes;
+        return x.name == y.name && x.bytes == y.bytes;
     });
+}
+
+bool is_unlogged(const Files& files, const ForkName& name) {
+    return name.fork != INIT_FORKNUM &&
+           files.find({name.tablespace, name.relation, INIT_FORKNUM}) != nullptr;
+}
+
+bool has_unlogged(const Files& files) {
+    return std::ranges::any_of(files.all(),
+                               [](const Fork& f) { return f.name.fork == INIT_FORKNUM; });
+}
+
+/// What unlogged relations hold does not tell its age, so any change of the template's is looked
+/// for.
+void refuse_changed_unlogged(const Job& job, const Files& source) {
+    if (!has_unlogged(source)) return;
+    bool changed = is_spoiled(job.source, job.tablespace);
+    for (const DirtyBlock& block : dirty_blocks(job.source))
+        changed |= is_unlogged(source, block.fork);
+    if (changed) refuse("an unlogged relation of the template was changed");
 }
 
 BlockNumber blocks_of(const Fork& fork) { return static_cast<BlockNumber>(fork.bytes / BLCKSZ); }
@@ -72,52 +100,65 @@ class Rewind {
     void look() {
         dirty_ =
             dirty_blocks(job_.oid);  // before the files: what is written out between is seen there
-        target_ = scan(job_.oid, job_.tablespace);
+        tablespaces_ = tablespaces_of(job_.oid, job_.tablespace);
+        Written written = written_to(job_.oid, tablespaces_);
+        target_ = written.known ? scan(job_.oid, source_, written.forks, written.init_file)
+                                : scan(job_.oid, tablespaces_);
     }
 
     /// A relation file that was dropped or truncated away stays, empty, until a checkpoint removes
     /// it; what is written to it before is lost.
     bool needs_checkpoint() const {
-        for (const Fork& s : source_.all()) {
-            if (s.fork != MAIN_FORKNUM) continue;
-            const Fork* t = target_.find(s.relation, MAIN_FORKNUM);
-            if (t == nullptr || (t->bytes == 0 && t->written)) return true;
-        }
-        return false;
-    }
-
-    /// After a checkpoint: what is empty now was not dropped, or this server remembers longer than
-    /// we know.
-    void refuse_emptied() const {
-        for (const Fork& s : source_.all()) {
-            const Fork* t = s.fork == MAIN_FORKNUM ? target_.find(s.relation, s.fork) : nullptr;
-            if (t != nullptr && t->bytes == 0 && t->written)
-                refuse("a relation was emptied in place");
-        }
+        bool needed = false;
+        each_pair([&](const Fork* s, const Fork* t) {
+            if (s == nullptr || s->name.fork != MAIN_FORKNUM) return;
+            needed |= t == nullptr || (t->bytes == 0 && t->written);
+        });
+        return needed;
     }
 
     void put_back() {
-        for (const Fork& s : source_.all()) restore_fork(s);
-        for (const Fork& t : target_.all()) remove_extra(t);
+        each_pair([&](const Fork* s, const Fork* t) {
+            if (s != nullptr)
+                restore_fork(*s, t);
+            else
+                remove_extra(*t);
+        });
     }
 
     bool changed() const { return changed_count_ > 0; }
     bool catalogs_changed() const { return catalogs_changed_; }
     bool init_file_written() const { return target_.init_file_written; }
     bool crowded() const { return tombstones_ > most_tombstones; }
+    std::span<const Oid> tablespaces() const { return tablespaces_; }
     std::span<const Fork> changed_forks() const {
         return {changed_, static_cast<size_t>(changed_count_)};
     }
 
   private:
-    Locator locator(Oid database, RelNumber relation) const {
-        return {job_.tablespace, database, relation};
+    /// Calls each(source, target) for every fork of either side, in order; nullptr: not on that
+    /// side.
+    template <class Each>
+    void each_pair(Each each) const {
+        const Fork* s = source_.forks;
+        const Fork* t = target_.forks;
+        const Fork* s_end = s + source_.count;
+        const Fork* t_end = t + target_.count;
+        while (s != s_end || t != t_end) {
+            bool in_source = t == t_end || (s != s_end && s->name <= t->name);
+            bool in_target = s == s_end || (t != t_end && t->name <= s->name);
+            each(in_source ? s : nullptr, in_target ? t : nullptr);
+            s += in_source;
+            t += in_target;
+        }
     }
 
-    std::span<const DirtyBlock> dirty_of(const Fork& fork) const {
-        auto first = std::ranges::lower_bound(dirty_, fork.key(), {}, &DirtyBlock::key);
-        auto last = std::ranges::upper_bound(dirty_, fork.key(), {}, &DirtyBlock::key);
-        return {first, last};
+    static Locator locator(const ForkName& name, Oid database) {
+        return {name.tablespace, database, name.relation};
+    }
+
+    std::span<const DirtyBlock> dirty_of(const ForkName& name) const {
+        return std::ranges::equal_range(dirty_, name, {}, &DirtyBlock::fork);
     }
 
     void note_changed(const Fork& fork) {
@@ -130,57 +171,60 @@ class Rewind {
         changed_[changed_count_++] = fork;
     }
 
-    void restore_fork(const Fork& s) {
-        const Fork* t = target_.find(s.relation, s.fork);
-        std::span<const DirtyBlock> dirty = t != nullptr ? dirty_of(*t) : std::span<DirtyBlock>{};
+    Sides sides_of(const ForkName& name) const {
+        return {locator(name, job_.source), locator(name, job_.oid), job_.seal.at,
+                !is_unlogged(source_, name)};
+    }
+
+    void restore_fork(const Fork& s, const Fork* t) {
+        const ForkName& name = s.name;
+        std::span<const DirtyBlock> dirty =
+            t != nullptr ? dirty_of(name) : std::span<const DirtyBlock>{};
         bool resized = t == nullptr || t->bytes != s.bytes;
         // Truncating a relation also writes to its maps.
-        bool shaken = s.fork != MAIN_FORKNUM && s.relation == resized_;
+        bool shaken = name.fork != MAIN_FORKNUM && name.same_relation(resized_);
         if (!resized && !shaken && !t->written && dirty.empty()) return;
-        Sides sides{locator(job_.source, s.relation), locator(job_.oid, s.relation),
-                    job_.sealed_at};
+        Sides sides = sides_of(name);
         require_unchanged_length(sides, s);
-        if (resized || shaken) resize(sides.target, s.fork, blocks_of(s));
-        if (resized && s.fork == MAIN_FORKNUM) resized_ = s.relation;
+        if (resized || shaken) resize(sides, name.fork, blocks_of(s));
+        if (resized && name.fork == MAIN_FORKNUM) resized_ = name;
         int64 pages = resized || shaken || t->written
-                          ? restore_all(sides, s.fork, blocks_of(s))
-                          : restore_blocks(sides, s.fork, dirty, blocks_of(s));
-        count(s, pages + resized);
+                          ? restore_all(sides, name.fork, blocks_of(s))
+                          : restore_blocks(sides, name.fork, dirty, blocks_of(s));
+        count(name, pages + resized);
         outcome_.pages += pages;
         note_changed(s);
     }
 
-    void count(const Fork& fork, int64 changes) {
+    void count(const ForkName& name, int64 changes) {
         if (changes == 0) return;
-        if (fork.relation != counted_) outcome_.relations++;
-        counted_ = fork.relation;
-        catalogs_changed_ |= is_catalog(fork);
+        if (!name.same_relation(counted_)) outcome_.relations++;
+        counted_ = name;
+        catalogs_changed_ |= name.relation < FirstNormalObjectId;
     }
-
-    static bool is_catalog(const Fork& fork) { return fork.relation < FirstNormalObjectId; }
 
     static void require_unchanged_length(const Sides& sides, const Fork& s) {
         SMgrRelation storage = compat::storage_of(sides.source);
-        if (!smgrexists(storage, s.fork) || smgrnblocks(storage, s.fork) != blocks_of(s))
+        if (!smgrexists(storage, s.name.fork) || smgrnblocks(storage, s.name.fork) != blocks_of(s))
             refuse(psprintf("relation file %u, fork %s, of the template has changed its length",
-                            s.relation, forkNames[s.fork]));
+                            s.name.relation, forkNames[s.name.fork]));
     }
 
     void remove_extra(const Fork& t) {
-        if (source_.find(t.relation, t.fork) != nullptr) return;
-        if (source_.find(t.relation, MAIN_FORKNUM) !=
-            nullptr) {  // a map that the template does not have
+        const ForkName& name = t.name;
+        ForkName main{name.tablespace, name.relation, MAIN_FORKNUM};
+        if (source_.find(main) != nullptr) {  // a map that the template does not have
             if (t.bytes == 0) return;
-            resize(locator(job_.oid, t.relation), t.fork, 0);
-            count(t, 1);
+            resize(sides_of(name), name.fork, 0);
+            count(name, 1);
             note_changed(t);
             return;
         }
-        if (t.fork != MAIN_FORKNUM) return;  // goes with its main fork
+        if (name.fork != MAIN_FORKNUM) return;  // goes with its main fork
         tombstones_ += t.bytes == 0;
         if (t.bytes == 0 && !t.written) return;  // dropped by an earlier rewind
-        drop_relation(locator(job_.oid, t.relation));
-        count(t, 1);
+        drop_relation(locator(name, job_.oid));
+        count(name, 1);
         note_changed(t);
     }
 
@@ -188,31 +232,21 @@ class Rewind {
     Outcome& outcome_;
     const Files& source_;
     Files target_;
+    std::span<Oid> tablespaces_;
     std::span<DirtyBlock> dirty_;
     Fork* changed_ = nullptr;
     int changed_count_ = 0;
     int changed_room_ = 0;
     int tombstones_ = 0;
     bool catalogs_changed_ = false;
-    RelNumber resized_ = 0;
-    RelNumber counted_ = 0;
+    ForkName resized_;
+    ForkName counted_;
 };
 
-/// The clone is locked until its files are stamped, which is after the commit: what autovacuum
-/// would do between the two would never be noticed.
-void lock(const Job& job) {
-    LockSharedObjectForSession(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
+void lock_template(const Job& job) {
     LockSharedObject(DatabaseRelationId, job.source, 0, ShareLock);
-    if (CountDBBackends(job.oid) > 0) refuse("somebody is in the database");
     if (CountDBBackends(job.source) > 0) refuse("somebody is in the template");
-}
-
-void rename(const Job& job) {
-    const char* present = get_database_name(job.oid);
-    if (present == nullptr) refuse("the database was dropped");
-    if (strcmp(present, NameStr(job.new_name)) == 0) return;
-    utility(psprintf("ALTER DATABASE %s RENAME TO %s", quote_identifier(present),
-                     quote_identifier(NameStr(job.new_name))));
+    if (has_aged(job)) refuse("the template was vacuumed after it had been finalized");
 }
 
 /// Lets a checkpoint remove what was dropped, and has every process close the files it may have had
@@ -228,12 +262,22 @@ void write_out(const Job& job, const Rewind& rewind) {
     if (rewind.init_file_written()) copy_init_file(job.source, job.oid, job.tablespace);
     if (rewind.changed() || rewind.init_file_written())
         stamp(job.oid, job.tablespace, rewind.changed_forks());
+    watch(job.oid, rewind.tablespaces());
     if (rewind.crowded()) RequestCheckpoint(CHECKPOINT_FORCE);
 }
 
 }  // namespace
 
-void settle() { RequestCheckpoint(CHECKPOINT_IMMEDIATE | CHECKPOINT_FORCE | CHECKPOINT_WAIT); }
+bool is_spoiled(Oid database, Oid tablespace) {
+    Files files = scan(database, tablespaces_of(database, tablespace));
+    return std::ranges::any_of(
+        files.all(), [&](const Fork& f) { return f.written && is_unlogged(files, f.name); });
+}
+
+void seal(Oid database, Oid tablespace) {
+    RequestCheckpoint(CHECKPOINT_IMMEDIATE | CHECKPOINT_FORCE | CHECKPOINT_WAIT);
+    stamp(database, tablespaces_of(database, tablespace));
+}
 
 bool prepare(const Job& job) {
     bool possible = false;
@@ -243,9 +287,11 @@ bool prepare(const Job& job) {
         FlushDatabaseBuffers(job.oid);
         TESTPOOL_POINT("clone-flushed");
         copy_init_file(job.source, job.oid, job.tablespace);
-        possible = same_files(source, scan(job.oid, job.tablespace)) && !has_unlogged(source) &&
-                   !has_other_tablespaces(job.source, job.tablespace);
-        if (possible) stamp(job.oid, job.tablespace);
+        std::span<Oid> tablespaces = tablespaces_of(job.oid, job.tablespace);
+        possible = !has_aged(job) && same_files(source, scan(job.oid, tablespaces));
+        if (!possible) return;
+        stamp(job.oid, tablespaces);
+        watch(job.oid, tablespaces);
     });
     return possible;
 }
@@ -253,32 +299,28 @@ bool prepare(const Job& job) {
 void run(const Job& job, Outcome& outcome) {
     Rewind rewind(job, outcome);
     transaction([&] {
-        lock(job);
-        if (has_other_tablespaces(job.oid, job.tablespace)) refuse("it has relations elsewhere");
-        if (!same_relation_map(job.oid, job.source, job.tablespace))
-            refuse("a mapped catalog was rewritten");
+        lock_template(job);
+        refuse_changed_unlogged(job, files_of_template(job));
         rewind.look();
         TESTPOOL_POINT("rewind-looked");
+        bool mapped = copy_relation_map(job.source, job.oid, job.tablespace);
         if (rewind.needs_checkpoint()) {
             bury_dropped_files();
             TESTPOOL_POINT("rewind-buried");
             rewind.look();
-            rewind.refuse_emptied();
         }
         rewind.put_back();
         TESTPOOL_POINT("rewind-put-back");
-        restore_shared(job.oid, job.source, rewind.catalogs_changed());
+        copy_shared(job.source, job.oid, job.new_name, false, rewind.catalogs_changed() || mapped);
         if (rewind.changed()) {
             GetCurrentTransactionId();  // dropping storage needs one
             pgstat_drop_database(job.oid);
         }
-        rename(job);
         TESTPOOL_POINT("rewind-renamed");
     });
     TESTPOOL_POINT("rewind-committed");
     transaction([&] { write_out(job, rewind); });
     TESTPOOL_POINT("rewind-stamped");
-    UnlockSharedObjectForSession(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
 }
 
 }  // namespace testpool::rewind

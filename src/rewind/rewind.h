@@ -7,14 +7,22 @@
 
 namespace testpool::rewind {
 
+/// Once a template is finished and closed: leaves no file behind that a checkpoint would remove,
+/// and marks its files, so that a change of them shows.
+void seal(Oid database, Oid tablespace);
+
+/// True if a crash has emptied unlogged relations of a sealed template, or somebody changed them.
+bool is_spoiled(Oid database, Oid tablespace);
+
 /// After a clone has been made: makes it possible to rewind it. False if it never will be.
 bool prepare(const Job& job);
 
-/// Before the template is first cloned: leaves no file behind that a checkpoint would remove.
-void settle();
+/// Gives a clone, or a template on a base, what its source has in the shared catalogs.
+void copy_shared(Oid source, Oid target, const NameData& name, bool connectable, bool inside);
 
-/// Rewinds the clone that the job names, and renames it. Nobody may be in it. Raises, without harm,
-/// if a full clone is needed.
+/// Rewinds the clone that the job names, and renames it. Nobody may be in it, and the caller has it
+/// locked until this is over: whoever wants to connect waits, and what autovacuum would do before
+/// the files are stamped would never be noticed. Raises, without harm, if a full clone is needed.
 void run(const Job& job, Outcome& outcome);
 
 }  // namespace testpool::rewind

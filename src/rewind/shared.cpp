@@ -1,97 +1,142 @@
-// What a test can change about its database in the shared catalogs. CREATE DATABASE is the model:
-// what it would have put there is what must be there.
+// What a test can change about its database in the shared catalogs: the database's own row, and the
+// rows of other catalogs that belong to it. Both are made what they would be if they had been
+// copied with the database; CREATE DATABASE … TEMPLATE leaves most of them behind.
 
 #include "rewind/shared.h"
 
-#include "pg/spi.h"
+#include "pg/database_row.h"
 
 namespace testpool::rewind {
 
 namespace {
 
-[[noreturn]] void cannot_undo(const char* what) {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s", what)));
-    pg_unreachable();
+/// A column by which the rows of a database are found in a shared catalog.
+struct Column {
+    enum Holds { nothing, database, its_class, zero };
+    AttrNumber number;
+    Holds holds;
+};
+
+/// The rows of one shared catalog that belong to a database.
+struct Belongings {
+    Oid catalog;
+    Oid index;  // begins with these columns
+    Column columns[3];
+};
+
+constexpr Belongings settings{DbRoleSettingRelationId,
+                              DbRoleSettingDatidRolidIndexId,
+                              {{Anum_pg_db_role_setting_setdatabase, Column::database}}};
+constexpr Belongings comments{SharedDescriptionRelationId,
+                              SharedDescriptionObjIndexId,
+                              {{Anum_pg_shdescription_objoid, Column::database},
+                               {Anum_pg_shdescription_classoid, Column::its_class}}};
+constexpr Belongings labels{SharedSecLabelRelationId,
+                            SharedSecLabelObjectIndexId,
+                            {{Anum_pg_shseclabel_objoid, Column::database},
+                             {Anum_pg_shseclabel_classoid, Column::its_class}}};
+constexpr Belongings roles{SharedDependRelationId,
+                           SharedDependDependerIndexId,
+                           {{Anum_pg_shdepend_dbid, Column::zero},
+                            {Anum_pg_shdepend_classid, Column::its_class},
+                            {Anum_pg_shdepend_objid, Column::database}}};
+constexpr Belongings roles_inside{SharedDependRelationId,
+                                  SharedDependDependerIndexId,
+                                  {{Anum_pg_shdepend_dbid, Column::database}}};
+
+using Rows = std::span<HeapTuple>;
+
+bool precedes(HeapTuple a, HeapTuple b) { return compare_rows(a, b) < 0; }
+
+/// The row as it would be if it belonged to `owner`.
+HeapTuple as_of(HeapTuple row, TupleDesc desc, const Belongings& what, Oid owner) {
+    if (HeapTupleHasExternal(row)) row = toast_flatten_tuple(row, desc);
+    const Column* column = std::ranges::find(what.columns, Column::database, &Column::holds);
+    int number = column->number;
+    Datum value = ObjectIdGetDatum(owner);
+    bool null = false;
+    HeapTuple changed = heap_modify_tuple_by_cols(row, desc, 1, &number, &value, &null);
+    changed->t_self = row->t_self;
+    return changed;
 }
 
-HeapTuple row_of(Oid database) {
-    HeapTuple tuple = SearchSysCacheCopy1(DATABASEOID, ObjectIdGetDatum(database));
-    if (!HeapTupleIsValid(tuple)) cannot_undo("the database or its template was dropped");
-    return tuple;
+Oid wanted_in(const Column& column, Oid database) {
+    if (column.holds == Column::database) return database;
+    return column.holds == Column::its_class ? DatabaseRelationId : InvalidOid;
 }
 
-Form_pg_database form_of(HeapTuple tuple) {
-    return reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
+/// The rows that belong to `database`, as if they belonged to `owner`, sorted.
+Rows rows_of(Relation catalog, const Belongings& what, Oid database, Oid owner) {
+    ScanKeyData keys[3];
+    int count = 0;
+    for (const Column& column : what.columns)
+        if (column.holds != Column::nothing)
+            ScanKeyInit(&keys[count++], column.number, BTEqualStrategyNumber, F_OIDEQ,
+                        ObjectIdGetDatum(wanted_in(column, database)));
+    int room = 16;
+    int found = 0;
+    auto* rows = static_cast<HeapTuple*>(palloc(sizeof(HeapTuple) * room));
+    SysScanDesc scan = systable_beginscan(catalog, what.index, true, nullptr, count, keys);
+    while (HeapTuple row = systable_getnext(scan)) {
+        if (found == room)
+            rows = static_cast<HeapTuple*>(repalloc(rows, sizeof(HeapTuple) * (room *= 2)));
+        rows[found++] = as_of(row, RelationGetDescr(catalog), what, owner);
+    }
+    systable_endscan(scan);
+    std::sort(rows, rows + found, precedes);
+    return {rows, static_cast<size_t>(found)};
 }
 
-/// The restored pages are as old as the template's, so the horizons that hold back the removal of
-/// old transaction states must be the template's again.
-void restore_horizons(HeapTuple target, Form_pg_database source) {
-    Form_pg_database row = form_of(target);
-    if (row->datfrozenxid == source->datfrozenxid && row->datminmxid == source->datminmxid) return;
-    row->datfrozenxid = source->datfrozenxid;
-    row->datminmxid = source->datminmxid;
-    Relation databases = table_open(DatabaseRelationId, RowExclusiveLock);
-    CatalogTupleUpdate(databases, &target->t_self, target);
-    table_close(databases, RowExclusiveLock);
+void copy_belongings(const Belongings& what, Oid source, Oid target) {
+    Relation catalog = table_open(what.catalog, RowExclusiveLock);
+    Rows wanted = rows_of(catalog, what, source, target);
+    Rows present = rows_of(catalog, what, target, target);
+    auto* want = wanted.data();
+    auto* have = present.data();
+    auto* want_end = want + wanted.size();
+    auto* have_end = have + present.size();
+    while (want != want_end || have != have_end) {
+        if (have == have_end || (want != want_end && precedes(*want, *have)))
+            CatalogTupleInsert(catalog, *want++);
+        else if (want == want_end || precedes(*have, *want))
+            CatalogTupleDelete(catalog, &(*have++)->t_self);
+        else
+            want++, have++;
+    }
+    table_close(catalog, NoLock);
     CommandCounterIncrement();
 }
 
-void require_no_privileges(HeapTuple target) {
-    bool none = false;
-    SysCacheGetAttr(DATABASEOID, target, Anum_pg_database_datacl, &none);
-    if (!none) cannot_undo("privileges were granted on the database");
+/// The template's row, but for what tells the two apart.
+HeapTuple row_like(HeapTuple source, HeapTuple target, TupleDesc desc, const NameData& name,
+                   bool connectable) {
+    auto* row = reinterpret_cast<Form_pg_database>(GETSTRUCT(target));
+    int columns[] = {Anum_pg_database_oid, Anum_pg_database_datname, Anum_pg_database_datistemplate,
+                     Anum_pg_database_datallowconn};
+    Datum values[] = {ObjectIdGetDatum(row->oid), NameGetDatum(&name), BoolGetDatum(false),
+                      BoolGetDatum(connectable)};
+    bool nulls[4] = {};
+    return heap_modify_tuple_by_cols(source, desc, 4, columns, values, nulls);
 }
 
-void restore_row(Form_pg_database target, Form_pg_database source) {
-    const char* name = quote_identifier(NameStr(target->datname));
-    spi([&] {
-        if (target->datconnlimit != -1)
-            SPI_execute(psprintf("ALTER DATABASE %s CONNECTION LIMIT -1", name), false, 0);
-        if (target->datdba != source->datdba)
-            SPI_execute(psprintf("ALTER DATABASE %s OWNER TO %s", name,
-                                 quote_identifier(GetUserNameFromId(source->datdba, false))),
-                        false, 0);
-    });
-}
-
-/// Whether objects inside the two databases depend on different roles.
-bool dependencies_differ(Oid target, Oid source) {
-    static Statement<2> difference{R"(
-        WITH target AS (SELECT classid, objid, objsubid, refclassid, refobjid, deptype
-                          FROM pg_catalog.pg_shdepend WHERE dbid = $1),
-             source AS (SELECT classid, objid, objsubid, refclassid, refobjid, deptype
-                          FROM pg_catalog.pg_shdepend WHERE dbid = $2)
-        SELECT EXISTS (TABLE target EXCEPT TABLE source)
-            OR EXISTS (TABLE source EXCEPT TABLE target))",
-                                   {OIDOID, OIDOID}};
-    bool differ = false;
-    spi([&] {
-        difference.each_row({Value::of(target), Value::of(source)},
-                            [&](const Row& row) { differ = row.boolean(1); });
-    });
-    return differ;
-}
-
-void restore_dependencies(Oid target, Oid source, Oid owner) {
-    if (!dependencies_differ(target, source)) return;
-    dropDatabaseDependencies(target);
-    copyTemplateDependencies(source, target);
-    recordDependencyOnOwner(DatabaseRelationId, target, owner);
+[[noreturn]] void dropped() {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_DATABASE),
+                    errmsg("the database or its template was dropped")));
+    pg_unreachable();
 }
 
 }  // namespace
 
-void restore_shared(Oid target, Oid source, bool catalogs_changed) {
-    HeapTuple target_row = row_of(target);
-    HeapTuple source_row = row_of(source);
-    require_no_privileges(target_row);
-    restore_horizons(target_row, form_of(source_row));
-    restore_row(form_of(target_row), form_of(source_row));
-    DropSetting(target, InvalidOid);
-    DeleteSharedComments(target, DatabaseRelationId);
-    DeleteSharedSecurityLabel(target, DatabaseRelationId);
-    if (catalogs_changed) restore_dependencies(target, source, form_of(source_row)->datdba);
+void copy_shared(Oid source, Oid target, const NameData& name, bool connectable, bool inside) {
+    HeapTuple source_row = SearchSysCacheCopy1(DATABASEOID, ObjectIdGetDatum(source));
+    bool there = HeapTupleIsValid(source_row) &&
+                 change_database_row(target, [&](HeapTuple row, TupleDesc desc) {
+                     return row_like(source_row, row, desc, name, connectable);
+                 });
+    if (!there) dropped();
+    for (const Belongings& what : {settings, comments, labels, roles})
+        copy_belongings(what, source, target);
+    if (inside) copy_belongings(roles_inside, source, target);
 }
 
 }  // namespace testpool::rewind

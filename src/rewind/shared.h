@@ -6,8 +6,9 @@
 
 namespace testpool::rewind {
 
-/// Undoes ALTER DATABASE … SET, OWNER and CONNECTION LIMIT, COMMENT and SECURITY LABEL, and gives
-/// the database its template's dependencies if `catalogs_changed`. Raises what it cannot undo.
-void restore_shared(Oid target, Oid source, bool catalogs_changed);
+/// Gives a clone what its template has in the shared catalogs: owner, privileges, connection limit,
+/// settings, comment, security labels, horizons; if `inside`, also the dependencies of the objects
+/// inside on roles. The clone gets that name. Nothing is written that is the same already.
+void copy_shared(Oid source, Oid target, const NameData& name, bool connectable, bool inside);
 
 }  // namespace testpool::rewind
