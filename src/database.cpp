@@ -107,9 +107,9 @@ void require_no_guests(Oid oid) {
                                "subscriptions")));
 }
 
-/// ALTER DATABASE … ALLOW_CONNECTIONS, as it does it, without parsing: every acquire waits for
-/// this.
-void set_connectable(Oid oid, bool connectable) {
+/// ALTER DATABASE as it does it, without parsing: every acquire waits for this.
+template <class Change>
+void change_row(Oid oid, Change change) {
     Relation databases = table_open(DatabaseRelationId, RowExclusiveLock);
     ScanKeyData key;
     ScanKeyInit(&key, Anum_pg_database_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(oid));
@@ -118,7 +118,7 @@ void set_connectable(Oid oid, bool connectable) {
     if (!HeapTupleIsValid(tuple)) gone(psprintf("%u", oid));
     compat::lock_against_inplace(databases, tuple, true);
     HeapTuple changed = heap_copytuple(tuple);
-    reinterpret_cast<Form_pg_database>(GETSTRUCT(changed))->datallowconn = connectable;
+    change(*reinterpret_cast<Form_pg_database>(GETSTRUCT(changed)));
     CatalogTupleUpdate(databases, &changed->t_self, changed);
     InvokeObjectPostAlterHook(DatabaseRelationId, oid, 0);
     compat::lock_against_inplace(databases, tuple, false);
@@ -177,11 +177,38 @@ bool exists(Oid oid) { return facts_of(oid).found; }
 
 Oid tablespace_of(Oid oid) { return facts_of(oid).tablespace; }
 
-NameData open(Oid oid) {
+bool is_open(const char* name) {
+    Relation databases = table_open(DatabaseRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_database_datname, BTEqualStrategyNumber, F_NAMEEQ,
+                CStringGetDatum(name));
+    // Like PostgreSQL's own look-up, which comes next; the caches may lack the index yet.
+    SysScanDesc scan = systable_beginscan(databases, DatabaseNameIndexId,
+                                          criticalSharedRelcachesBuilt, nullptr, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    bool open = HeapTupleIsValid(tuple) &&
+                reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple))->datallowconn;
+    systable_endscan(scan);
+    table_close(databases, AccessShareLock);
+    return open;
+}
+
+NameData open(Oid oid, const NameData* name) {
     Facts facts = facts_of(oid);
     if (!facts.found) gone(psprintf("%u", oid));
-    if (!facts.connectable) set_connectable(oid, true);
-    return facts.name;
+    if (name == nullptr) name = &facts.name;
+    if (!facts.connectable || strcmp(NameStr(*name), NameStr(facts.name)) != 0)
+        change_row(oid, [&](FormData_pg_database& row) {
+            row.datallowconn = true;
+            row.datname = *name;
+        });
+    return *name;
+}
+
+void rename(Oid oid, const NameData& from, const NameData& to) {
+    Facts facts = facts_of(oid);
+    if (!facts.found || strcmp(NameStr(facts.name), NameStr(from)) != 0) return;
+    change_row(oid, [&](FormData_pg_database& row) { row.datname = to; });
 }
 
 int sessions_in(Oid oid) { return CountDBConnections(oid); }

@@ -115,18 +115,34 @@ void discard(State& state, Template& t, const char* reason, bool tell_waiting) {
                          reason != nullptr ? reason : "no reason given")));
 }
 
+namespace {
+
+/// Whoever connects to the name from now on is to get another clone.
+void take_name_away(Database& d) {
+    int64 number = 0;
+    NameData name = free_clone_name(*d.of, number);
+    database::rename(d.oid, d.name, name);
+    d.name = name;
+    d.named = false;
+}
+
+}  // namespace
+
 void recycle(State& state, Database& d) {
     d.state = DatabaseState::recycling;
     d.role = InvalidOid;
     d.holder = {};
     d.leased_at = 0;
     set_text(state, d.reason, nullptr);
+    if (d.named) take_name_away(d);
     catalog::update(d);
-    board::remove_lease(key_of(d));
+    // It is removed once the new name is committed: until then the board must tell those who come
+    // by the old one that this lease has ended.
+    board::close_lease(key_of(d));
 }
 
-void lease(State& /*state*/, Database& d) {
-    d.name = database::open(d.oid);
+void lease(State& /*state*/, Database& d, const NameData* name) {
+    d.name = database::open(d.oid, name);
     d.state = DatabaseState::leased;
     d.leased_at = GetCurrentTimestamp();
     catalog::update(d);
@@ -179,11 +195,16 @@ std::optional<Reply> serve(State& state, const Request& request) {
             return prewarm(state, request);
         case Verb::reset:
             return reset(state, request);
+        case Verb::connect:
+            return connect(state, request);
+        case Verb::alias:
+            return alias(state, request);
     }
     pg_unreachable();
 }
 
 void forget_waiting(State& state) {
+    state.awaited = NIL;
     for (Template& t : templates(state)) {
         t.waiting = 0;
         t.prewarm = 0;
