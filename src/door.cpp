@@ -75,6 +75,7 @@ void ask_for(const Port& port, size_t template_part) {
         strlcpy(request.application, port.application_name, sizeof(request.application));
     strlcpy(request.client, port.remote_host, sizeof(request.client));
     InvalidateCatalogSnapshot();  // it would hold back every VACUUM while this session waits
+    set_ps_display("waiting for a clone");
     session::ask(request);
 }
 
