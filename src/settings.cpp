@@ -111,8 +111,7 @@ void define_connecting() {
     DefineCustomBoolVariable(
         "testpool.connect",
         "Hands out a clone to whoever connects to a template's name and a token.",
-        "The name of the database is the template's, testpool.connect_separator, and any text that "
-        "the client invents.",
+        "The name is the template's, testpool.connect_separator, and any text of the client's.",
         &connect, true, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     string("testpool.connect_separator", &connect_separator, "~", PGC_SIGHUP, is_separator,
            "What stands between a template's name and the token in the name of a database.",

@@ -107,6 +107,8 @@ is(in('orders~k', 'SELECT count(*) FROM t'), 0, 'until its release');
 for my $way (qw(recreate auto))
 {
     configure('testpool.recycle' => $way);
+    in('orders~k', 'SELECT 1');
+    $node->query(q{SELECT testpool.recreate('orders~k')});    # from now on it is prepared for this way
     in('orders~k', 'INSERT INTO t VALUES (8)');
     my $oid = $node->oid_of('orders~k');
     $node->query(q{SELECT testpool.recreate('orders~k')});
