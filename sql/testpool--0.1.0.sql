@@ -62,7 +62,8 @@ CREATE TABLE testpool.database (
     recycle_us    bigint,
     relations     integer,
     pages         bigint,
-    clone_reason  text
+    clone_reason  text,
+    named         boolean NOT NULL DEFAULT false
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE testpool.template IS
@@ -116,6 +117,7 @@ COMMENT ON COLUMN testpool.database.recycle_us IS 'How long that took, in micros
 COMMENT ON COLUMN testpool.database.relations IS 'Relations that the last rewind put back or dropped';
 COMMENT ON COLUMN testpool.database.pages IS 'Pages that the last rewind put back';
 COMMENT ON COLUMN testpool.database.clone_reason IS 'Why it was cloned again rather than rewound';
+COMMENT ON COLUMN testpool.database.named IS 'It has the name that a client connected to';
 
 CREATE UNIQUE INDEX template_hash ON testpool.template (hash) WHERE state <> 'discarded';
 CREATE UNIQUE INDEX template_root ON testpool.template ((hash IS NULL)) WHERE hash IS NULL;
@@ -254,6 +256,16 @@ hash: as given to init_template. reason: for those who wait or ask later. Return
 Does not block.
 Errors: 22023 bad argument; 42704 unknown hash; 42501 it is another role''s; 25006.
 Privileges: EXECUTE, and the role that claimed the build or a superuser.';
+
+CREATE FUNCTION testpool.alias(name text, hash text)
+    RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'testpool_alias';
+COMMENT ON FUNCTION testpool.alias(text, text) IS
+'Gives a template a name and takes it from the templates that bear it, so that connections to this name find this template. A template that is finalized later under the same name takes its place. Takes effect at once, whatever becomes of the transaction.
+name: 1 to 63 bytes. hash: of a template that is built or being built. Returns nothing.
+Does not block.
+Errors: 22023 bad argument; 42704 unknown hash; 55000 the template was discarded; 42501 the template, or one that bears the name, is another role''s; 25006.
+Privileges: EXECUTE, and the roles that claimed these builds or a superuser.';
 
 CREATE FUNCTION testpool.acquire(hash text DEFAULT NULL, timeout interval DEFAULT NULL)
     RETURNS text LANGUAGE c VOLATILE PARALLEL UNSAFE

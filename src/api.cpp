@@ -47,6 +47,12 @@ void set_hash(Request& request, const char* hash) {
     request.has_hash = true;
 }
 
+void set_name(Request& request, const char* name, const char* hint) {
+    strlcpy(request.text, checked("a template's name", name, NAMEDATALEN - 1, hint),
+            sizeof(request.text));
+    request.has_text = true;
+}
+
 void set_reason(Request& request, const char* reason) {
     if (reason == nullptr) return;
     int length = static_cast<int>(strlen(reason));
@@ -102,12 +108,7 @@ Datum testpool_init_template(PG_FUNCTION_ARGS) {
                 sizeof(request.base));
         request.has_base = true;
     }
-    if (const char* name = optional_text(fcinfo, 2)) {
-        strlcpy(request.text,
-                checked("a template's name", name, NAMEDATALEN - 1, "Pass null for none."),
-                sizeof(request.text));
-        request.has_text = true;
-    }
+    if (const char* name = optional_text(fcinfo, 2)) set_name(request, name, "Pass null for none.");
     set_timeout(request, settings::template_timeout);
     return name_result(fcinfo, session::ask(request));
 }
@@ -128,6 +129,16 @@ Datum testpool_discard(PG_FUNCTION_ARGS) {
     Request request = session::request(Verb::discard);
     set_hash(request, required_text(fcinfo, 0, "a template's hash"));
     set_reason(request, optional_text(fcinfo, 1));
+    session::ask(request);
+    PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(testpool_alias);
+Datum testpool_alias(PG_FUNCTION_ARGS) {
+    session::require_usable("testpool.alias()");
+    Request request = session::request(Verb::alias);
+    set_name(request, required_text(fcinfo, 0, "a template's name"), "Pass for example 'orders'.");
+    set_hash(request, required_text(fcinfo, 1, "a template's hash"));
     session::ask(request);
     PG_RETURN_VOID();
 }

@@ -42,7 +42,7 @@ Statement<0> select_templates{R"(
 Statement<0> select_databases{R"(
     SELECT id, template, oid, name, state, generation, role, pid, session_start, application,
            client, created_at, ready_at, leased_at, reason, error, retry_at, recycled, recycle_us,
-           relations, pages, clone_reason
+           relations, pages, clone_reason, named
       FROM testpool.database ORDER BY id)",
                               {}};
 
@@ -106,6 +106,7 @@ Database* read_database(const State& state, const Row& row) {
     d->relations = row.int4(20);
     d->pages = row.int8(21);
     d->clone_reason = kept_text(state, row.text(22));
+    d->named = row.boolean(23);
     return d;
 }
 
@@ -192,12 +193,12 @@ Statement<template_columns> update_template{R"(
 
 Statement<1> delete_template{"DELETE FROM testpool.template WHERE id = $1", {INT4OID}};
 
-constexpr size_t database_columns = 22;
+constexpr size_t database_columns = 23;
 constexpr std::array<Oid, database_columns> database_types = {
     INT8OID,        INT4OID,        OIDOID,         NAMEOID, TEXTOID,        INT4OID,
     OIDOID,         INT4OID,        TIMESTAMPTZOID, TEXTOID, TEXTOID,        TIMESTAMPTZOID,
     TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID,        TEXTOID, TIMESTAMPTZOID, TEXTOID,
-    INT8OID,        INT4OID,        INT8OID,        TEXTOID};
+    INT8OID,        INT4OID,        INT8OID,        TEXTOID, BOOLOID};
 
 std::array<Value, database_columns> values_of(const Database& d) {
     return {Value::of(d.id),
@@ -221,16 +222,17 @@ std::array<Value, database_columns> values_of(const Database& d) {
             d.recycled != nullptr ? Value::of(d.recycle_us) : Value{0, true},
             d.recycled != nullptr ? Value::of(d.relations) : Value{0, true},
             d.recycled != nullptr ? Value::of(d.pages) : Value{0, true},
-            Value::of(d.clone_reason)};
+            Value::of(d.clone_reason),
+            Value::of(d.named)};
 }
 
 Statement<database_columns> insert_database{R"(
     INSERT INTO testpool.database (id, template, oid, name, state, generation, role, pid,
            session_start, application, client, created_at, ready_at, leased_at, reason, error,
-           retry_at, recycled, recycle_us, relations, pages, clone_reason)
+           retry_at, recycled, recycle_us, relations, pages, clone_reason, named)
     OVERRIDING SYSTEM VALUE
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-           $20, $21, $22))",
+           $20, $21, $22, $23))",
                                             database_types};
 
 Statement<1> delete_database{"DELETE FROM testpool.database WHERE id = $1", {INT8OID}};
@@ -259,6 +261,11 @@ void replace_row(const char* table, const char* key_index, Datum key,
     table_close(rows, NoLock);
     CommandCounterIncrement();
 }
+
+Statement<1> has_right_to_acquire{R"(
+    SELECT has_schema_privilege($1, 'testpool', 'USAGE')
+       AND has_function_privilege($1, 'testpool.acquire(text, interval)', 'EXECUTE'))",
+                                  {OIDOID}};
 
 }  // namespace
 
@@ -293,5 +300,14 @@ void update(const Database& row) {
     replace_row("database", "database_pkey", Int64GetDatum(row.id), values_of(row));
 }
 void remove(const Database& row) { one_row(delete_database, {Value::of(row.id)}); }
+
+bool may_acquire(Oid role) {
+    bool may = false;
+    spi([&] {
+        has_right_to_acquire.each_row({Value::of(role)},
+                                      [&](const Row& row) { may = row.boolean(1); });
+    });
+    return may;
+}
 
 }  // namespace testpool::catalog

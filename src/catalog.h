@@ -24,6 +24,9 @@ void insert(const Database& row);
 void update(const Database& row);
 void remove(const Database& row);
 
+/// True if the role may call testpool.acquire().
+bool may_acquire(Oid role);
+
 const char* name_of(TemplateState state);
 const char* name_of(DatabaseState state);
 

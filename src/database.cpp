@@ -114,10 +114,12 @@ void require_rewindable(const Facts& facts, const Job& job) {
     if (facts.tablespace != job.tablespace) refuse("it was moved to another tablespace");
 }
 
-void set_connectable(Oid oid, bool connectable) {
+/// ALTER DATABASE as it does it, without parsing: every acquire waits for this.
+template <class Change>
+void change_row(Oid oid, Change change) {
     bool found = change_database_row(oid, [&](HeapTuple row, TupleDesc /*desc*/) {
         HeapTuple changed = heap_copytuple(row);
-        reinterpret_cast<Form_pg_database>(GETSTRUCT(changed))->datallowconn = connectable;
+        change(*reinterpret_cast<Form_pg_database>(GETSTRUCT(changed)));
         return changed;
     });
     if (!found) gone(psprintf("%u", oid));
@@ -195,11 +197,38 @@ Oid tablespace_of(Oid oid) { return facts_of(oid).tablespace; }
 
 bool is_spoiled(Oid oid) { return rewind::is_spoiled(oid, tablespace_of(oid)); }
 
-NameData open(Oid oid) {
+bool is_open(const char* name) {
+    Relation databases = table_open(DatabaseRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_database_datname, BTEqualStrategyNumber, F_NAMEEQ,
+                CStringGetDatum(name));
+    // Like PostgreSQL's own look-up, which comes next; the caches may lack the index yet.
+    SysScanDesc scan = systable_beginscan(databases, DatabaseNameIndexId,
+                                          criticalSharedRelcachesBuilt, nullptr, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    bool open = HeapTupleIsValid(tuple) &&
+                reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple))->datallowconn;
+    systable_endscan(scan);
+    table_close(databases, AccessShareLock);
+    return open;
+}
+
+NameData open(Oid oid, const NameData* name) {
     Facts facts = facts_of(oid);
     if (!facts.found) gone(psprintf("%u", oid));
-    if (!facts.connectable) set_connectable(oid, true);
-    return facts.name;
+    if (name == nullptr) name = &facts.name;
+    if (!facts.connectable || strcmp(NameStr(*name), NameStr(facts.name)) != 0)
+        change_row(oid, [&](FormData_pg_database& row) {
+            row.datallowconn = true;
+            row.datname = *name;
+        });
+    return *name;
+}
+
+void rename(Oid oid, const NameData& from, const NameData& to) {
+    Facts facts = facts_of(oid);
+    if (!facts.found || strcmp(NameStr(facts.name), NameStr(from)) != 0) return;
+    change_row(oid, [&](FormData_pg_database& row) { row.datname = to; });
 }
 
 int sessions_in(Oid oid) { return CountDBConnections(oid); }

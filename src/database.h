@@ -7,6 +7,11 @@
 
 namespace testpool::database {
 
+// --- for a session that has not entered a database yet ---------------------------------------
+
+/// True if there is a database of that name that lets clients in.
+bool is_open(const char* name);
+
 // --- for the steward: quick, inside its transaction -----------------------------------------
 
 /// An OID that no database has or had. The transaction's commit is flushed: the directory of that
@@ -15,8 +20,11 @@ Oid choose_oid();
 /// A name for a database that is to be created: testpool.name_prefix and `rest`, if it is free.
 bool choose_name(const char* rest, NameData* name);
 bool exists(Oid oid);
-/// Lets clients in, and returns the database's present name. Raises 3D000 if it is gone.
-NameData open(Oid oid);
+/// Lets clients in, under another name if one is given, and returns the database's name. Raises
+/// 3D000 if it is gone.
+NameData open(Oid oid, const NameData* name = nullptr);
+/// Takes the name of a database away from it, unless it has another or is gone.
+void rename(Oid oid, const NameData& from, const NameData& to);
 /// The tablespace of a database that exists.
 Oid tablespace_of(Oid oid);
 /// True if the contents of a sealed template's unlogged relations are gone.

@@ -18,12 +18,15 @@ int acquire_timeout;
 int template_timeout;
 int lease_grace;
 bool vacuum_templates;
+bool connect;
+char* connect_separator;
 int recycle;
 
 namespace {
 
 constexpr int longest_timeout = 24 * 60 * 60 * 1000;
 constexpr size_t longest_prefix = 32;  // leaves room for two numbers in a database name
+constexpr size_t longest_separator = 8;
 
 struct Bounds {
     int low;
@@ -51,6 +54,13 @@ bool is_prefix(char** value, void** /*extra*/, GucSource /*source*/) {
     size_t length = strlen(*value);
     if (length >= 1 && length <= longest_prefix) return true;
     GUC_check_errdetail("A name prefix has 1 to %zu bytes.", longest_prefix);
+    return false;
+}
+
+bool is_separator(char** value, void** /*extra*/, GucSource /*source*/) {
+    size_t length = strlen(*value);
+    if (length >= 1 && length <= longest_separator) return true;
+    GUC_check_errdetail("A separator has 1 to %zu bytes.", longest_separator);
     return false;
 }
 
@@ -97,6 +107,17 @@ void define_times() {
             GUC_UNIT_MS, "How long a lease outlives its session once nobody is in the database.");
 }
 
+void define_connecting() {
+    DefineCustomBoolVariable(
+        "testpool.connect",
+        "Hands out a clone to whoever connects to a template's name and a token.",
+        "The name is the template's, testpool.connect_separator, and any text of the client's.",
+        &connect, true, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    string("testpool.connect_separator", &connect_separator, "~", PGC_SIGHUP, is_separator,
+           "What stands between a template's name and the token in the name of a database.",
+           "A template's name ends at the first one.");
+}
+
 void define_recycling() {
     static const config_enum_entry ways[] = {
         {"auto", static_cast<int>(Recycle::automatic), false},
@@ -117,6 +138,7 @@ void define() {
     define_names();
     define_sizes();
     define_times();
+    define_connecting();
     DefineCustomBoolVariable("testpool.vacuum_templates",
                              "Runs VACUUM (FREEZE, ANALYZE) in a template when it is finalized.",
                              "Turn it off for huge templates that are vacuumed already.",

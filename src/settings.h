@@ -20,6 +20,8 @@ extern int acquire_timeout;
 extern int template_timeout;
 extern int lease_grace;
 extern bool vacuum_templates;
+extern bool connect;
+extern char* connect_separator;
 extern int recycle;  // of Recycle
 
 /// True if used databases may be rewound.

@@ -57,7 +57,8 @@ struct Database {
     NameData name;
     DatabaseState state;
     int32 generation;
-    Oid role;  // valid: leased, kept, or on its way back to being leased
+    Oid role;    // valid: leased, kept, or on its way back to being leased
+    bool named;  // it has the name that a client connected to
     Holder holder;
     TimestampTz created_at;
     TimestampTz ready_at;
@@ -82,6 +83,7 @@ struct State {
     List* templates = NIL;
     List* databases = NIL;
     TimestampTz look_again = 0;  // something is due then; 0: nothing is
+    List* awaited = NIL;         // names of databases that clients wait to connect to
 };
 
 /// A List of pointers as a range.

@@ -2,6 +2,7 @@
 // what the library hooks into PostgreSQL when it is preloaded.
 
 #include "board/board.h"
+#include "door.h"
 #include "session.h"
 #include "settings.h"
 
@@ -51,7 +52,7 @@ void _PG_init() {
     require_preload();
     settings::define();
     board::define();
-    board::watch_departures();
     session::define();
+    door::define();
     register_processes();
 }

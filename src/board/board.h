@@ -22,6 +22,8 @@ enum class Verb : uint8 {
     keep,
     prewarm,
     reset,
+    connect,  // a client has authenticated and wants a database of a name: see door.h
+    alias,
 };
 
 /// A session, told apart from later ones that get the same process id.
@@ -68,7 +70,7 @@ struct Reply {
 };
 
 enum class LeaseKind : uint8 { claim, lease, kept };
-enum class LeaseEnd : uint8 { none, released, rolled_back };
+enum class LeaseEnd : uint8 { none, released, rolled_back, abandoned };
 
 struct Lease {
     LeaseKey key;
@@ -80,6 +82,7 @@ struct Lease {
     LeaseEnd end;
     bool orphaned;          // its session is gone: the steward wants to hear who leaves
     TimestampTz last_seen;  // when its session, or one in the database, was last known there
+    TimestampTz expected;   // a client was let in, and is there by then
 };
 
 enum class Task : uint8 { none, create, drop, seal, rewind };
@@ -149,8 +152,11 @@ bool find_lease(const char* database, Lease* lease);
 int leases_of(const Session& session, Lease* leases, int room);
 /// Ends a lease, and wakes the steward. Cannot fail.
 void end_lease(LeaseKey key, LeaseEnd end);
-/// Registers the hook that makes each client session stamp the leased database it leaves.
-void watch_departures();
+/// Has this process, a client's, stamp the leased database that it leaves.
+void watch_departure();
+/// Lets a client on its way into that database: its lease, if there is one, is not given up before
+/// the client is there. False if the lease has ended.
+bool expect(const char* database);
 /// Tells the steward that the tables have been created: look again.
 void announce_catalog();
 
@@ -168,6 +174,10 @@ bool session_alive(const Session& session);
 /// Adds a lease, or replaces the one with its key, whose end and last sight it inherits.
 void put_lease(const Lease& lease);
 void remove_lease(LeaseKey key);
+/// Gives the lease up, unless somebody came since it was `seen`.
+bool abandon(const Lease& seen);
+/// As end_lease(), for the steward itself: it need not be woken.
+void close_lease(LeaseKey key);
 /// Copies the lease at that index; false if there is none.
 bool lease_at(int index, Lease* lease);
 /// Copies the last lease before `index` that was ended or orphaned, and returns its index; -1:

@@ -7,13 +7,20 @@ namespace testpool::board {
 
 namespace {
 
-ClientAuthentication_hook_type earlier_authentication;
+// How long a client that was let in may take to be listed as being in its database.
+constexpr int arrival_ms = 1'000;
 
 std::span<Lease> taken() { return leases().first(memory->leases); }
 
 Lease* with_key(LeaseKey key) {
     for (Lease& lease : taken())
         if (lease.key == key) return &lease;
+    return nullptr;
+}
+
+Lease* named(const char* database) {
+    for (Lease& lease : taken())
+        if (strcmp(NameStr(lease.database), database) == 0) return &lease;
     return nullptr;
 }
 
@@ -34,11 +41,6 @@ void depart(int /*code*/, Datum /*argument*/) {
     });
 }
 
-void after_authentication(Port* port, int status) {
-    if (earlier_authentication != nullptr) earlier_authentication(port, status);
-    if (status == STATUS_OK) on_shmem_exit(depart, 0);
-}
-
 }  // namespace
 
 void orphan_leases(const Session& session) {
@@ -49,19 +51,24 @@ void orphan_leases(const Session& session) {
     }
 }
 
-void watch_departures() {
-    earlier_authentication = ClientAuthentication_hook;
-    ClientAuthentication_hook = after_authentication;
+void watch_departure() { on_shmem_exit(depart, 0); }
+
+bool expect(const char* database) {
+    return locked(LW_SHARED, [&] {
+        Lease* lease = named(database);
+        if (lease == nullptr) return true;
+        if (lease->end != LeaseEnd::none) return false;
+        // One aligned word, as above; abandon() waits until it is written.
+        lease->expected = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), arrival_ms);
+        return true;
+    });
 }
 
 bool find_lease(const char* database, Lease* lease) {
     return locked(LW_SHARED, [&] {
-        for (const Lease& each : taken()) {
-            if (strcmp(NameStr(each.database), database) != 0) continue;
-            *lease = each;
-            return true;
-        }
-        return false;
+        const Lease* found = named(database);
+        if (found != nullptr) *lease = *found;
+        return found != nullptr;
     });
 }
 
@@ -96,6 +103,7 @@ void put_lease(const Lease& lease) {
         place->end = earlier.end;
         place->orphaned |= earlier.orphaned;
         place->last_seen = std::max(earlier.last_seen, lease.last_seen);
+        place->expected = std::max(earlier.expected, lease.expected);
     });
 }
 
@@ -103,6 +111,24 @@ void remove_lease(LeaseKey key) {
     locked(LW_EXCLUSIVE, [&] {
         Lease* lease = with_key(key);
         if (lease != nullptr) *lease = leases()[--memory->leases];
+    });
+}
+
+bool abandon(const Lease& seen) {
+    return locked(LW_EXCLUSIVE, [&] {
+        Lease* lease = with_key(seen.key);
+        if (lease == nullptr || lease->last_seen != seen.last_seen ||
+            lease->expected != seen.expected)
+            return false;
+        lease->end = LeaseEnd::abandoned;
+        return true;
+    });
+}
+
+void close_lease(LeaseKey key) {
+    locked(LW_EXCLUSIVE, [&] {
+        Lease* lease = with_key(key);
+        if (lease != nullptr) lease->end = LeaseEnd::released;
     });
 }
 

@@ -135,14 +135,6 @@ void set_source(const State& state, Job& job, int32 id) {
     }
 }
 
-NameData free_clone_name(const Template& t, int64& id) {
-    NameData name;
-    do {
-        id = catalog::next_database_id();
-    } while (!database::choose_name(psprintf("%d_" INT64_FORMAT, t.id, id), &name));
-    return name;
-}
-
 Job job_for(const State& state, const Database& d, Task task) {
     Job job{};
     job.task = task;
@@ -359,6 +351,14 @@ void trim(State& state, const Template& t) {
 }
 
 }  // namespace
+
+NameData free_clone_name(const Template& t, int64& number) {
+    NameData name;
+    do {
+        number = catalog::next_database_id();
+    } while (!database::choose_name(psprintf("%d_" INT64_FORMAT, t.id, number), &name));
+    return name;
+}
 
 bool at_a_desk(const Template& t) { return some_desk_has(true, t.id); }
 

@@ -136,13 +136,27 @@ const char* last_error(const State& state, const Template& t) {
                            t.is_root() ? settings::root_template : errors::shown(t.hash)),
                     errdetail_internal("%s", detail.data),
                     errhint("Release databases sooner, raise testpool.pool_max, or wait longer "
-                            "with testpool.acquire_timeout.")));
+                            "with testpool.acquire_timeout.%s",
+                            request.verb == Verb::connect
+                                ? " For a connection, authentication_timeout counts as well."
+                                : "")));
     pg_unreachable();
 }
 
+/// Clients that connect to the same name wait for one clone together.
+bool already_awaited(State& state, const Request& request) {
+    if (request.verb != Verb::connect) return false;
+    ListCell* cell = nullptr;
+    foreach (cell, state.awaited)
+        if (strcmp(static_cast<const char*>(lfirst(cell)), NameStr(request.database)) == 0)
+            return true;
+    state.awaited = lappend(state.awaited, pstrdup(NameStr(request.database)));
+    return false;
+}
+
 void note_waiting(State& state, Template& t, const Request& request) {
-    if (request.deadline <= GetCurrentTimestamp()) timed_out(state, t, request);
-    look_again(state, request.deadline);
+    wait_for(state, t, request);
+    if (already_awaited(state, request)) return;
     if (t.waiting == 0) t.oldest_ticket = request.ticket;
     t.waiting++;
 }
@@ -166,8 +180,12 @@ Database& held(const State& state, const Request& request) {
 
 }  // namespace
 
-std::optional<Reply> acquire(State& state, const Request& request) {
-    Template& t = wanted(state, request);
+void wait_for(State& state, const Template& t, const Request& request) {
+    if (request.deadline <= GetCurrentTimestamp()) timed_out(state, t, request);
+    look_again(state, request.deadline);
+}
+
+Database* take(State& state, Template& t, const Request& request) {
     Database* d = t.state == TemplateState::finalized ? first_ready(state, t) : nullptr;
     while (d != nullptr && !database::exists(d->oid)) {
         recycle(state, *d);  // somebody dropped it
@@ -175,12 +193,18 @@ std::optional<Reply> acquire(State& state, const Request& request) {
     }
     if (d == nullptr) {
         note_waiting(state, t, request);
-        return std::nullopt;
+        return nullptr;
     }
     d->role = request.role;
     d->holder.session = request.session;
     strlcpy(NameStr(d->holder.application), request.application, NAMEDATALEN);
     strlcpy(NameStr(d->holder.client), request.client, NAMEDATALEN);
+    return d;
+}
+
+std::optional<Reply> acquire(State& state, const Request& request) {
+    Database* d = take(state, wanted(state, request), request);
+    if (d == nullptr) return std::nullopt;
     lease(state, *d);
     return leased(*d);
 }
@@ -222,8 +246,7 @@ std::optional<Reply> prewarm(State& state, const Request& request) {
     Template& t = wanted(state, request);
     int ready = count(state, t, DatabaseState::ready);
     if (t.state == TemplateState::finalized && ready >= request.count) return Reply{.count = ready};
-    if (request.deadline <= GetCurrentTimestamp()) timed_out(state, t, request);
-    look_again(state, request.deadline);
+    wait_for(state, t, request);
     t.prewarm = std::max(t.prewarm, request.count);
     return std::nullopt;
 }
@@ -266,6 +289,7 @@ bool is_abandoned(State& state, const Lease& lease) {
     int grace = settings::lease_grace;
     TimestampTz over = TimestampTzPlusMilliseconds(
         inside ? now : lease.last_seen, inside ? std::max(grace, shortest_look_ms) : grace);
+    over = std::max(over, lease.expected);
     if (!inside && over <= now) return true;
     look_again(state, over);
     return false;
@@ -294,9 +318,17 @@ bool end_if_over(State& state, const Lease& lease) {
         board::remove_lease(lease.key);
         return true;
     }
+    if (!OidIsValid(d->role)) {  // it was recycled, and that is committed now
+        board::remove_lease(lease.key);
+        return true;
+    }
     if (at_a_desk(*d)) return false;  // a worker recreates it: when that is done
     bool over = lease.end != LeaseEnd::none;
     bool abandoned = !over && d->state != DatabaseState::kept && is_abandoned(state, lease);
+    if (abandoned && !board::abandon(lease)) {  // somebody has just come
+        look_again(state, GetCurrentTimestamp());
+        return false;
+    }
     if (abandoned)
         ereport(LOG, (errmsg("testpool: the lease of database \"%s\" was abandoned by process %d",
                              NameStr(d->name), lease.session.pid)));

@@ -127,6 +127,19 @@ void discard_gone(State& state) {
     for (Template& t : templates(state)) discard_if_gone(state, t);
 }
 
+namespace {
+
+/// Whoever connects to the name from now on is to get another clone.
+void take_name_away(Database& d) {
+    int64 number = 0;
+    NameData name = free_clone_name(*d.of, number);
+    database::rename(d.oid, d.name, name);
+    d.name = name;
+    d.named = false;
+}
+
+}  // namespace
+
 void recycle(State& state, Database& d) {
     if (!d.rewindable && OidIsValid(d.role) && !d.of->is_root() && settings::may_rewind())
         set_text(state, d.clone_reason, "the server has been restarted since it became clean");
@@ -135,12 +148,15 @@ void recycle(State& state, Database& d) {
     d.holder = {};
     d.leased_at = 0;
     set_text(state, d.reason, nullptr);
+    if (d.named) take_name_away(d);
     catalog::update(d);
-    board::remove_lease(key_of(d));
+    // It is removed once the new name is committed: until then the board must tell those who come
+    // by the old one that this lease has ended.
+    board::close_lease(key_of(d));
 }
 
-void lease(State& /*state*/, Database& d) {
-    d.name = database::open(d.oid);
+void lease(State& /*state*/, Database& d, const NameData* name) {
+    d.name = database::open(d.oid, name);
     d.state = DatabaseState::leased;
     d.leased_at = GetCurrentTimestamp();
     catalog::update(d);
@@ -193,6 +209,10 @@ std::optional<Reply> serve(State& state, const Request& request) {
             return prewarm(state, request);
         case Verb::reset:
             return reset(state, request);
+        case Verb::connect:
+            return connect(state, request);
+        case Verb::alias:
+            return alias(state, request);
     }
     pg_unreachable();
 }
@@ -209,6 +229,7 @@ void carry_over(const State& before, State& state) {
 }
 
 void forget_waiting(State& state) {
+    state.awaited = NIL;
     for (Template& t : templates(state)) {
         t.waiting = 0;
         t.prewarm = 0;

@@ -42,8 +42,15 @@ void recycle(State& state, Database& d);
 /// True if a worker has a job for that row.
 bool at_a_desk(const Template& t);
 bool at_a_desk(const Database& d);
-/// Database → leased, by the role and holder that it names.
-void lease(State& state, Database& d);
+/// Database → leased, by the role and holder that it names; under another name if one is given.
+void lease(State& state, Database& d, const NameData* name = nullptr);
+/// A clone of that template for the request's session, which is to be leased to it; nullptr if none
+/// is ready: it is then noted that the session waits. Raises at the request's deadline.
+Database* take(State& state, Template& t, const Request& request);
+/// Raises 55P03 at the request's deadline, and has the steward look again then.
+void wait_for(State& state, const Template& t, const Request& request);
+/// A fresh name for a clone, with the number that stands in it.
+NameData free_clone_name(const Template& t, int64& number);
 
 /// Puts on the board what the row says of a lease, or of a claim.
 void post_lease(const Database& d);
@@ -58,5 +65,7 @@ std::optional<Reply> recreate(State& state, const Request& request);
 std::optional<Reply> keep(State& state, const Request& request);
 std::optional<Reply> prewarm(State& state, const Request& request);
 std::optional<Reply> reset(State& state, const Request& request);
+std::optional<Reply> connect(State& state, const Request& request);
+std::optional<Reply> alias(State& state, const Request& request);
 
 }  // namespace testpool::pool

@@ -19,6 +19,9 @@ SELECT throws_ok(format('SELECT testpool.acquire(%s)', argument), '22023')
 SELECT throws_ok(format(call, argument), '22023')
   FROM unnest(ARRAY['SELECT testpool.recreate(%s)', 'SELECT testpool.keep(%s)', 'SELECT testpool.url(%s)']) call,
        unnest(ARRAY['NULL', $$''$$, $$repeat('x', 64)$$]) argument;
+SELECT throws_ok(format('SELECT testpool.alias(%s, %s)', name, hash), '22023')
+  FROM unnest(ARRAY['NULL', $$''$$, $$repeat('x', 64)$$, $$'n'$$]) name,
+       unnest(ARRAY['NULL', $$''$$, $$repeat('x', 1025)$$]) hash;
 SELECT throws_ok($$ SELECT testpool.release('') $$, '22023');
 SELECT throws_ok($$ SELECT testpool.acquire('h', '-1 s') $$, '22023');
 SELECT throws_ok($$ SELECT testpool.prewarm('h', -1) $$, '22023');
@@ -31,6 +34,7 @@ SELECT throws_ok(call, '42704') FROM unnest(ARRAY[
     $$ SELECT testpool.prewarm('pgtap: nothing', 1) $$,
     $$ SELECT testpool.discard('pgtap: nothing') $$,
     $$ SELECT testpool.init_template('h', base => 'pgtap: nothing') $$,
+    $$ SELECT testpool.alias('n', 'pgtap: nothing') $$,
     $$ SELECT testpool.release('pgtap: nothing') $$,
     $$ SELECT testpool.recreate('pgtap: nothing') $$,
     $$ SELECT testpool.keep('pgtap: nothing') $$,
@@ -45,6 +49,7 @@ SELECT throws_ok($$ SELECT testpool.acquire('pgtap', '0 s') $$, '55P03');
 SET ROLE regress_testpool_bob;
 SELECT throws_ok($$ SELECT testpool.finalize('pgtap') $$, '42501');
 SELECT throws_ok($$ SELECT testpool.discard('pgtap') $$, '42501');
+SELECT throws_ok($$ SELECT testpool.alias('n', 'pgtap') $$, '42501');
 SELECT throws_ok($$ SELECT testpool.reset() $$, '42501');
 SET testpool.template_timeout = 1;
 SELECT throws_ok($$ SELECT testpool.init_template('pgtap') $$, '55P03');
@@ -52,13 +57,14 @@ SET ROLE regress_testpool_alice;
 SELECT lives_ok($$ SELECT testpool.discard('pgtap', 'enough') $$, 'its role may give it up');
 SELECT throws_ok($$ SELECT testpool.acquire('pgtap') $$, '55000', 'template "pgtap" was discarded');
 SELECT throws_ok($$ SELECT testpool.finalize('pgtap') $$, '55000');
+SELECT throws_ok($$ SELECT testpool.alias('n', 'pgtap') $$, '55000');
 RESET ROLE;
 
 -- 25006: nothing in a read-only transaction.
 SET TRANSACTION READ ONLY;
 SELECT throws_ok(call, '25006') FROM unnest(ARRAY[
     $$ SELECT testpool.init_template('h') $$, $$ SELECT testpool.finalize('h') $$,
-    $$ SELECT testpool.discard('h') $$, $$ SELECT testpool.acquire() $$, $$ SELECT testpool.release() $$,
+    $$ SELECT testpool.discard('h') $$, $$ SELECT testpool.alias('n', 'h') $$, $$ SELECT testpool.acquire() $$, $$ SELECT testpool.release() $$,
     $$ SELECT testpool.recreate('d') $$, $$ SELECT testpool.keep('d') $$,
     $$ SELECT testpool.prewarm('h', 1) $$, $$ SELECT testpool.reset() $$]) call;
 SELECT lives_ok('SELECT testpool.url(current_database())');

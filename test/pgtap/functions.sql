@@ -7,6 +7,7 @@ INSERT INTO contract VALUES
     ('init_template', 'text, text, text', 'hash text, base text DEFAULT NULL::text, name text DEFAULT NULL::text', 'text', 'v', 'u'),
     ('finalize', 'text', 'hash text', 'void', 'v', 'u'),
     ('discard', 'text, text', 'hash text, reason text DEFAULT NULL::text', 'void', 'v', 'u'),
+    ('alias', 'text, text', 'name text, hash text', 'void', 'v', 'u'),
     ('acquire', 'text, interval', 'hash text DEFAULT NULL::text, timeout interval DEFAULT NULL::interval', 'text', 'v', 'u'),
     ('release', 'text', 'database text DEFAULT NULL::text', 'void', 'v', 'u'),
     ('recreate', 'text', 'database text', 'void', 'v', 'u'),

@@ -5,6 +5,8 @@ SELECT no_plan();
 CREATE TEMP TABLE contract (name text, vartype text, unit text, context text);
 INSERT INTO contract VALUES
     ('testpool.acquire_timeout', 'integer', 'ms', 'user'),
+    ('testpool.connect', 'bool', NULL, 'sighup'),
+    ('testpool.connect_separator', 'string', NULL, 'sighup'),
     ('testpool.database', 'string', NULL, 'postmaster'),
     ('testpool.lease_grace', 'integer', 'ms', 'sighup'),
     ('testpool.max_databases', 'integer', NULL, 'postmaster'),
@@ -34,7 +36,8 @@ SELECT ok(boot_val <> '' OR name = 'testpool.template', name || ' has a default 
 SELECT is(boot_val, value, name || ' is ' || value || ' by default')
   FROM (VALUES ('testpool.database', 'postgres'), ('testpool.root_template', 'template1'),
                ('testpool.acquire_timeout', '60000'), ('testpool.template_timeout', '60000'),
-               ('testpool.lease_grace', '10000')) promised (name, value)
+               ('testpool.lease_grace', '10000'), ('testpool.connect', 'on'),
+               ('testpool.connect_separator', '~')) promised (name, value)
   JOIN pg_settings USING (name);
 
 -- Out of bounds, or unknown.

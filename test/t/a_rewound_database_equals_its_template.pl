@@ -120,6 +120,10 @@ is_rewound('owners', 'ALTER TABLE big OWNER TO somebody', 'GRANT ALL ON part TO 
     'ALTER DATABASE %s OWNER TO somebody');
 is($node->query('SELECT count(*) FROM pg_shdepend WHERE refobjid = (SELECT oid FROM pg_authid '
         . q{WHERE rolname = 'somebody')}), 0, 'nothing depends on the role any more');
+is_rewound('a privilege on the database', 'GRANT ALL ON DATABASE %s TO somebody',
+    'REVOKE CONNECT ON DATABASE %s FROM public');
+is_rewound('a mapped catalog written anew', 'VACUUM FULL pg_class', 'REINDEX TABLE pg_proc');
+is_rewound('a table emptied in place', 'DELETE FROM big', 'VACUUM big', 'CHECKPOINT');
 is_rewound('an event trigger',
     'CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN END$$',
     'CREATE EVENT TRIGGER e ON ddl_command_start EXECUTE FUNCTION e()');
@@ -157,12 +161,10 @@ $session->quit;
 
 # --- what is cloned again -----------------------------------------------------------------------
 
-is_cloned_again('a mapped catalog', 'mapped catalog', 'VACUUM FULL pg_class');
 is_cloned_again('a prepared transaction', 'prepared',
     q{BEGIN; INSERT INTO empty VALUES (1); PREPARE TRANSACTION 'left behind'});
 is_cloned_again('a replication slot', 'slots',
     q{SELECT pg_create_logical_replication_slot('left_behind', 'pgoutput')});
-is_cloned_again('a privilege on the database', 'privileges', 'GRANT ALL ON DATABASE %s TO somebody');
 
 # --- crashes ------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ sub as_tester { my ($sql, %options) = @_; return $node->query($sql, user => $tes
 # --- nothing without grants ---------------------------------------------------------------------
 
 my @calls = (
-    q{init_template('x')}, q{finalize('x')}, q{discard('x')}, q{acquire()}, q{release()},
+    q{init_template('x')}, q{finalize('x')}, q{discard('x')}, q{alias('n', 'x')}, q{acquire()}, q{release()},
     q{recreate('x')}, q{keep('x')}, q{prewarm('x', 1)}, q{url('x')}, q{reset()}, q{version()},
     q{created()});
 $node->fails_with('42501', "SELECT testpool.$_", "without grants $_ is refused", user => 'intruder')

@@ -207,6 +207,15 @@ SQL
 
 my ($holder) = $node->sessions(1);
 
+# The steward hears of a release when its transaction has committed.
+sub lease_ends
+{
+    my ($oid) = @_;
+    $node->poll_query_until('postgres',
+        "SELECT NOT EXISTS (SELECT FROM testpool.database WHERE oid = $oid AND state = 'leased')")
+      or die "the lease of $oid does not end";
+}
+
 sub is_gone_or_clean
 {
     my ($oid, $name) = @_;
@@ -259,6 +268,7 @@ sub commit_and_undo
     my $oid      = $node->oid_of($database);
     $misdeed->($database);
     $holder->query("SELECT testpool.release('$database')");
+    lease_ends($oid);
     $node->settle;
     close_sessions();
     is_gone_or_clean($oid, "$how: after $what nothing of the released database is left");

@@ -121,6 +121,16 @@ SELECT count(*) = $count FROM pg_stat_activity
 SQL
 }
 
+# Returns once a client that connects to that database waits for it: it is not in pg_stat_activity
+# yet. Returns its process id.
+sub wait_for_connection_to ($node, $database)
+{
+    return wait_until("a connection to $database", sub {
+        my ($line) = grep { /\Q $database \E.*waiting for a clone$/ } `ps -ww -eo pid,command`;
+        return ($line // '') =~ /^ *(\d+)/ ? $1 : 0;
+    });
+}
+
 # Returns once a lease that was given up after this call has ended: a whole grace has passed, and
 # the steward has looked at the leases since. For it there must be a template 'the clock'.
 sub pass_a_grace ($node)
