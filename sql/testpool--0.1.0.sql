@@ -34,6 +34,7 @@ CREATE TABLE testpool.template (
     sealed_at     pg_lsn,
     frozen_xid    xid,
     min_mxid      xid,
+    files         bigint,
     reason        text,
     failures      integer NOT NULL DEFAULT 0,
     retry_at      timestamptz
@@ -89,6 +90,7 @@ COMMENT ON COLUMN testpool.template.bytes IS 'Size of the template database in b
 COMMENT ON COLUMN testpool.template.sealed_at IS 'Write-ahead log position when it was finalized: none of its pages is younger';
 COMMENT ON COLUMN testpool.template.frozen_xid IS 'Its datfrozenxid at that time';
 COMMENT ON COLUMN testpool.template.min_mxid IS 'Its datminmxid at that time';
+COMMENT ON COLUMN testpool.template.files IS 'Fingerprint of the names and lengths of its files at that time';
 COMMENT ON COLUMN testpool.template.reason IS 'Why it was discarded';
 COMMENT ON COLUMN testpool.template.failures IS 'Clones that failed since the last one that worked';
 COMMENT ON COLUMN testpool.template.retry_at IS 'No clone, or no drop, is tried before';

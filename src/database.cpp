@@ -25,8 +25,6 @@ struct Facts {
     bool invalid;  // a DROP was interrupted: it can only be dropped
     Oid owner;
     Oid tablespace;
-    TransactionId frozen_xid;
-    MultiXactId min_mxid;
     NameData name;
 };
 
@@ -36,8 +34,7 @@ Facts facts_of(Oid oid) {
     if (!HeapTupleIsValid(tuple)) return facts;
     auto* form = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
     facts = {true,         form->datistemplate, form->datallowconn, compat::is_invalid(form),
-             form->datdba, form->dattablespace, form->datfrozenxid, form->datminmxid,
-             form->datname};
+             form->datdba, form->dattablespace, form->datname};
     ReleaseSysCache(tuple);
     return facts;
 }
@@ -302,14 +299,10 @@ void seal(const Job& job, int desk, Outcome& outcome) {
         reopen(job);
         ReThrowError(failure);
     }
-    transaction([&] { rewind::seal(job.oid, tablespace_of(job.oid)); });
-    outcome.seal.at = GetXLogInsertRecPtr();
     transaction([&] {
+        outcome.seal = rewind::seal(job.oid);
         alter(facts_of(job.oid).name, "IS_TEMPLATE true");
         pgstat_drop_database(job.oid);  // autovacuum passes by what has no statistics
-        Facts facts = facts_of(job.oid);
-        outcome.seal.frozen_xid = facts.frozen_xid;
-        outcome.seal.min_mxid = facts.min_mxid;
         outcome.bytes =
             DatumGetInt64(DirectFunctionCall1(pg_database_size_oid, ObjectIdGetDatum(job.oid)));
     });

@@ -95,6 +95,7 @@ struct Seal {
     XLogRecPtr at;  // no page is younger
     TransactionId frozen_xid;
     MultiXactId min_mxid;
+    int64 files;  // a fingerprint of their names and lengths
     bool operator==(const Seal&) const = default;
 };
 

@@ -49,6 +49,7 @@ extern "C" {
 #include "commands/seclabel.h"
 #include "commands/sequence.h"
 #include "common/file_utils.h"
+#include "common/hashfn.h"
 #include "common/ip.h"
 #include "common/relpath.h"
 #include "executor/spi.h"

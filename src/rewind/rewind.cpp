@@ -9,6 +9,7 @@
 #include "rewind/buffers.h"
 #include "rewind/loose.h"
 #include "rewind/pages.h"
+#include "rewind/sealed.h"
 #include "rewind/shared.h"
 #include "rewind/watch.h"
 
@@ -16,77 +17,18 @@ namespace testpool::rewind {
 
 namespace {
 
-constexpr int known_templates = 16;
 // So many dropped files that wait for a checkpoint to remove them; each costs a look.
 constexpr int most_tombstones = 1000;
-
-/// What this process knows of a template: its files as they were sealed.
-struct Known {
-    Oid oid;
-    Seal seal;
-    MemoryContext memory;
-    Files files;
-};
-
-Known known[known_templates];
-int next_known = 0;
 
 [[noreturn]] void refuse(const char* why) {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s", why)));
     pg_unreachable();
 }
 
-const Files& files_of_template(const Job& job) {
-    for (Known& k : known)
-        if (k.oid == job.source && k.seal == job.seal) return k.files;
-    Known& place = known[next_known++ % known_templates];
-    if (place.memory != nullptr) MemoryContextDelete(place.memory);
-    place = {};
-    place.memory =
-        AllocSetContextCreate(TopMemoryContext, "testpool template files", ALLOCSET_DEFAULT_SIZES);
-    MemoryContext caller = MemoryContextSwitchTo(place.memory);
-    place.files = scan(job.source, tablespaces_of(job.source, job.tablespace));
-    MemoryContextSwitchTo(caller);
-    place.seal = job.seal;
-    place.oid = job.source;
-    return place.files;
-}
-
-/// True if the template's horizons have moved since it was sealed: pages of its clones may hold
-/// older transactions.
-bool has_aged(const Job& job) {
-    HeapTuple row = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(job.source));
-    if (!HeapTupleIsValid(row)) refuse("the template was dropped");
-    auto* form = reinterpret_cast<Form_pg_database>(GETSTRUCT(row));
-    bool aged = form->datfrozenxid != job.seal.frozen_xid || form->datminmxid != job.seal.min_mxid;
-    ReleaseSysCache(row);
-    return aged;
-}
-
 bool same_files(const Files& a, const Files& b) {
     return std::ranges::equal(a.all(), b.all(), [](const Fork& x, const Fork& y) {
         return x.name == y.name && x.bytes == y.bytes;
     });
-}
-
-bool is_unlogged(const Files& files, const ForkName& name) {
-    return name.fork != INIT_FORKNUM &&
-           files.find({name.tablespace, name.relation, INIT_FORKNUM}) != nullptr;
-}
-
-bool has_unlogged(const Files& files) {
-    return std::ranges::any_of(files.all(),
-                               [](const Fork& f) { return f.name.fork == INIT_FORKNUM; });
-}
-
-/// What unlogged relations hold does not tell its age, so any change of the template's is looked
-/// for.
-void refuse_changed_unlogged(const Job& job, const Files& source) {
-    if (!has_unlogged(source)) return;
-    bool changed = is_spoiled(job.source, job.tablespace);
-    for (const DirtyBlock& block : dirty_blocks(job.source))
-        changed |= is_unlogged(source, block.fork);
-    if (changed) refuse("an unlogged relation of the template was changed");
 }
 
 BlockNumber blocks_of(const Fork& fork) { return static_cast<BlockNumber>(fork.bytes / BLCKSZ); }
@@ -246,7 +188,7 @@ class Rewind {
 void lock_template(const Job& job) {
     LockSharedObject(DatabaseRelationId, job.source, 0, ShareLock);
     if (CountDBBackends(job.source) > 0) refuse("somebody is in the template");
-    if (has_aged(job)) refuse("the template was vacuumed after it had been finalized");
+    if (const char* why = drift(job)) refuse(why);
 }
 
 /// Lets a checkpoint remove what was dropped, and has every process close the files it may have had
@@ -268,17 +210,6 @@ void write_out(const Job& job, const Rewind& rewind) {
 
 }  // namespace
 
-bool is_spoiled(Oid database, Oid tablespace) {
-    Files files = scan(database, tablespaces_of(database, tablespace));
-    return std::ranges::any_of(
-        files.all(), [&](const Fork& f) { return f.written && is_unlogged(files, f.name); });
-}
-
-void seal(Oid database, Oid tablespace) {
-    RequestCheckpoint(CHECKPOINT_IMMEDIATE | CHECKPOINT_FORCE | CHECKPOINT_WAIT);
-    stamp(database, tablespaces_of(database, tablespace));
-}
-
 bool prepare(const Job& job) {
     bool possible = false;
     transaction([&] {
@@ -288,7 +219,7 @@ bool prepare(const Job& job) {
         TESTPOOL_POINT("clone-flushed");
         copy_init_file(job.source, job.oid, job.tablespace);
         std::span<Oid> tablespaces = tablespaces_of(job.oid, job.tablespace);
-        possible = !has_aged(job) && same_files(source, scan(job.oid, tablespaces));
+        possible = drift(job) == nullptr && same_files(source, scan(job.oid, tablespaces));
         if (!possible) return;
         stamp(job.oid, tablespaces);
         watch(job.oid, tablespaces);
@@ -300,7 +231,6 @@ void run(const Job& job, Outcome& outcome) {
     Rewind rewind(job, outcome);
     transaction([&] {
         lock_template(job);
-        refuse_changed_unlogged(job, files_of_template(job));
         rewind.look();
         TESTPOOL_POINT("rewind-looked");
         bool mapped = copy_relation_map(job.source, job.oid, job.tablespace);

@@ -8,8 +8,8 @@
 namespace testpool::rewind {
 
 /// Once a template is finished and closed: leaves no file behind that a checkpoint would remove,
-/// and marks its files, so that a change of them shows.
-void seal(Oid database, Oid tablespace);
+/// and notes what is there, so that any change of it shows.
+Seal seal(Oid database);
 
 /// True if a crash has emptied unlogged relations of a sealed template, or somebody changed them.
 bool is_spoiled(Oid database, Oid tablespace);

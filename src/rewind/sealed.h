@@ -1,0 +1,19 @@
+// What is known of a sealed template, and whether it still is what was sealed.
+#pragma once
+
+#include "board/board.h"
+#include "rewind/files.h"
+
+namespace testpool::rewind {
+
+/// The template's files as this process found them first.
+const Files& files_of_template(const Job& job);
+
+/// Why clones made before must not be mixed with the template any more; nullptr: they may. What
+/// happened to a single logged page is told by the page (pages.h).
+const char* drift(const Job& job);
+
+/// True for the contents of an unlogged relation; its init fork is logged.
+bool is_unlogged(const Files& files, const ForkName& name);
+
+}  // namespace testpool::rewind
