@@ -28,9 +28,14 @@ include $(PGXS)
 CONTRIB_TESTDB = $(or $(PGDATABASE),postgres)
 ISOLATION_TESTDB = $(CONTRIB_TESTDB)
 
-.PHONY: demo test lint bench matrix
+.PHONY: demo test lint bench matrix docker packages dist
 demo: ; examples/demo/run
 test: ; test/run
 lint: ; test/lint
 bench: ; bench/run
 matrix: ; test/matrix
+docker: ; test/docker/run
+packages: ; test/packages
+
+# The archive for PGXN, of what is committed.
+dist: ; git archive --format=zip --prefix=testpool-$(EXTVERSION)/ -o testpool-$(EXTVERSION).zip HEAD
