@@ -57,11 +57,14 @@ def build_template():
         f"SELECT testpool.finalize('{HASH}')")
 
 
-def pgbench(*scripts, transactions, clients=1, protocol="simple"):
-    """Runs the scripts, mixed at random, and returns a list of (script, µs, end as epoch µs)."""
+def pgbench(*scripts, transactions, clients=1, protocol="simple", rate=None):
+    """Runs the scripts, mixed at random, at most `rate` a second, and returns a list of (script, µs,
+    end as epoch µs)."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["pgbench", "-n", "-M", protocol, "-c", str(clients), "-j", "1",
                    "-t", str(transactions), "-l", f"--log-prefix={folder}/log"]
+        if rate:
+            command += ["--rate", str(rate)]
         for script in scripts:
             command += ["-f", str(HERE / "sql" / f"{script}.sql")]
         done = subprocess.run(command, capture_output=True, text=True)
@@ -69,7 +72,9 @@ def pgbench(*scripts, transactions, clients=1, protocol="simple"):
             raise RuntimeError(f"pgbench ended with {done.returncode}: {done.stderr}")
         lines = [line.split() for log in Path(folder).glob("log*")
                  for line in log.read_text().splitlines()]
-    return [(scripts[int(f[3])], int(f[2]), int(f[4]) * 1_000_000 + int(f[5])) for f in lines]
+    # With a rate, a sixth field tells how late the transaction began; that is not its latency.
+    return [(scripts[int(f[3])], int(f[2]) - int((f + ["0"])[6]),
+             int(f[4]) * 1_000_000 + int(f[5])) for f in lines]
 
 
 def processes():

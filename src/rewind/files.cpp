@@ -19,13 +19,6 @@ bool is_stamped(const struct stat& file) {
            file.st_mtim.tv_nsec == stamped_time.tv_nsec;
 }
 
-const char* file_name(const ForkName& name, int64 segment) {
-    const char* first = name.fork == MAIN_FORKNUM
-                            ? psprintf("%u", name.relation)
-                            : psprintf("%u_%s", name.relation, forkNames[name.fork]);
-    return segment == 0 ? first : psprintf("%s." INT64_FORMAT, first, segment);
-}
-
 /// A directory of a database while `work` looks at it.
 template <class Work>
 void in_directory(Oid database, Oid tablespace, Work work) {
@@ -147,6 +140,14 @@ Fork* Files::find(const ForkName& name) const {
     return place != forks + count && place->name == name ? place : nullptr;
 }
 
+const char* path_of(Oid database, const ForkName& name, int64 segment) {
+    const char* directory = GetDatabasePath(database, name.tablespace);
+    const char* first = name.fork == MAIN_FORKNUM
+                            ? psprintf("%s/%u", directory, name.relation)
+                            : psprintf("%s/%u_%s", directory, name.relation, forkNames[name.fork]);
+    return segment == 0 ? first : psprintf("%s." INT64_FORMAT, first, segment);
+}
+
 std::span<Oid> tablespaces_of(Oid database, Oid own) {
     int room = 8;
     int count = 0;
@@ -183,9 +184,8 @@ Files scan(Oid database, const Files& stamped, std::span<const ForkName> written
             found.add({fork.name, fork.bytes, false});
     for (const ForkName& name : written) {
         struct stat file {};
-        char* path = GetDatabasePath(database, name.tablespace);
         for (int64 segment = 0;; segment++) {
-            if (!look(AT_FDCWD, psprintf("%s/%s", path, file_name(name, segment)), file)) break;
+            if (!look(AT_FDCWD, path_of(database, name, segment), file)) break;
             found.add({name, file.st_size, true});
         }
     }
@@ -201,10 +201,8 @@ void stamp(Oid database, std::span<const Oid> tablespaces) {
 void stamp(Oid database, Oid tablespace, std::span<const Fork> forks) {
     stamp_file(AT_FDCWD, psprintf("%s/%s", GetDatabasePath(database, tablespace), init_file));
     for (const Fork& fork : forks) {
-        char* path = GetDatabasePath(database, fork.name.tablespace);
         for (int64 segment = 0;; segment++)  // a truncated one leaves empty segments
-            if (!stamp_file(AT_FDCWD, psprintf("%s/%s", path, file_name(fork.name, segment))))
-                break;
+            if (!stamp_file(AT_FDCWD, path_of(database, fork.name, segment))) break;
     }
 }
 

@@ -38,6 +38,9 @@ struct Files {
     Fork* find(const ForkName& name) const;
 };
 
+/// Where a segment of a fork lies.
+const char* path_of(Oid database, const ForkName& name, int64 segment);
+
 /// The tablespaces in which the database has a directory; its own first.
 std::span<Oid> tablespaces_of(Oid database, Oid own);
 

@@ -4,19 +4,13 @@
 
 #include "rewind/pages.h"
 
+#include "rewind/compare.h"
+
 #include "points.h"
 
 namespace testpool::rewind {
 
 namespace {
-
-// What differs between equal pages: where the page was last logged, and the checksum.
-constexpr size_t compared_from = offsetof(PageHeaderData, pd_flags);
-
-bool same_page(Page a, Page b) {
-    return memcmp(static_cast<char*>(a) + compared_from, static_cast<char*>(b) + compared_from,
-                  BLCKSZ - compared_from) == 0;
-}
 
 /// True if the log may leave out the hole in the middle of the page: it is there and all zeros.
 bool has_empty_hole(Page page) {
@@ -56,7 +50,8 @@ bool restore(const Sides& sides, ForkNumber fork, BlockNumber block,
     LockBuffer(target, BUFFER_LOCK_EXCLUSIVE);
     Page page = BufferGetPage(source);
     // A new page may be one that was just added: it is in the file, but not in the log.
-    bool differs = PageIsNew(BufferGetPage(target)) || !same_page(page, BufferGetPage(target));
+    bool differs = PageIsNew(BufferGetPage(target)) ||
+                   !same_page(static_cast<char*>(page), static_cast<char*>(BufferGetPage(target)));
     if (differs) {
         refuse_younger(sides, fork, block, page);
         put_back(target, page, fork, sides.logged);
@@ -102,11 +97,12 @@ void extend(const Locator& target, ForkNumber fork, BlockNumber present, BlockNu
 
 }  // namespace
 
-int64 restore_blocks(const Sides& sides, ForkNumber fork, std::span<const DirtyBlock> blocks,
-                     BlockNumber length) {
+int64 restore_blocks(const Sides& sides, ForkNumber fork, std::span<const BlockNumber> blocks) {
     int64 restored = 0;
-    for (const DirtyBlock& dirty : blocks)
-        if (dirty.block < length) restored += restore(sides, fork, dirty.block, nullptr);
+    for (BlockNumber block : blocks) {
+        CHECK_FOR_INTERRUPTS();
+        restored += restore(sides, fork, block, nullptr);
+    }
     return restored;
 }
 

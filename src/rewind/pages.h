@@ -2,7 +2,7 @@
 // and the write-ahead log.
 #pragma once
 
-#include "rewind/buffers.h"
+#include "pg/server.h"
 
 namespace testpool::rewind {
 
@@ -13,10 +13,8 @@ struct Sides {
     bool logged;           // else it is an unlogged relation
 };
 
-/// Compares these blocks, all below `length`, and puts back those that differ; returns how many
-/// did.
-int64 restore_blocks(const Sides& sides, ForkNumber fork, std::span<const DirtyBlock> blocks,
-                     BlockNumber length);
+/// Compares these blocks and puts back those that differ; returns how many did.
+int64 restore_blocks(const Sides& sides, ForkNumber fork, std::span<const BlockNumber> blocks);
 /// The same for every block below `length`.
 int64 restore_all(const Sides& sides, ForkNumber fork, BlockNumber length);
 /// Makes the target's fork `length` blocks long, creating it if need be.

@@ -7,6 +7,7 @@
 #include "pg/transaction.h"
 #include "points.h"
 #include "rewind/buffers.h"
+#include "rewind/compare.h"
 #include "rewind/loose.h"
 #include "rewind/pages.h"
 #include "rewind/sealed.h"
@@ -118,6 +119,27 @@ class Rewind {
                 !is_unlogged(source_, name)};
     }
 
+    /// The blocks that may differ: dirty ones, those that differ in the file, and those that were
+    /// just added, which are in the file but not in the log.
+    std::span<BlockNumber> suspects(const Fork& s, const Fork* t,
+                                    std::span<const DirtyBlock> dirty) const {
+        BlockNumber length = blocks_of(s);
+        BlockNumber present = t != nullptr ? std::min(blocks_of(*t), length) : 0;
+        std::span<BlockNumber> written{};
+        if (t == nullptr || t->written || t->bytes != s.bytes)
+            written = differing_blocks(job_.source, job_.oid, s.name, present);
+        auto* blocks = static_cast<BlockNumber*>(MemoryContextAllocHuge(
+            CurrentMemoryContext,
+            sizeof(BlockNumber) * (dirty.size() + written.size() + (length - present) + 1)));
+        BlockNumber* end = std::copy(written.begin(), written.end(), blocks);
+        for (const DirtyBlock& d : dirty)
+            if (d.block < present) *end++ = d.block;
+        for (BlockNumber block = present; block < length; block++) *end++ = block;
+        std::sort(blocks, end);
+        end = std::unique(blocks, end);
+        return {blocks, end};
+    }
+
     void restore_fork(const Fork& s, const Fork* t) {
         const ForkName& name = s.name;
         std::span<const DirtyBlock> dirty =
@@ -130,9 +152,10 @@ class Rewind {
         require_unchanged_length(sides, s);
         if (resized || shaken) resize(sides, name.fork, blocks_of(s));
         if (resized && name.fork == MAIN_FORKNUM) resized_ = name;
-        int64 pages = resized || shaken || t->written
-                          ? restore_all(sides, name.fork, blocks_of(s))
-                          : restore_blocks(sides, name.fork, dirty, blocks_of(s));
+        // A map is small, and what truncation wrote to it is still in shared buffers.
+        bool is_map = name.fork == FSM_FORKNUM || name.fork == VISIBILITYMAP_FORKNUM;
+        int64 pages = is_map ? restore_all(sides, name.fork, blocks_of(s))
+                             : restore_blocks(sides, name.fork, suspects(s, t, dirty));
         count(name, pages + resized);
         outcome_.pages += pages;
         note_changed(s);
