@@ -46,6 +46,34 @@ def speed(rows):
                      "cycle ÷ UPDATE, mixed", "cycle ÷ UPDATE, alone"], lines))
 
 
+def connect(rows):
+    lines = []
+    for fsync in dict.fromkeys(row["fsync"] for row in rows):
+        column = {name: [float(row[name]) for row in rows if row["fsync"] == fsync]
+                  for name in ("existing_us", "new_name_us", "new_name_p90_us", "leased_name_us")}
+
+        def ratio(name):
+            return spread([a / b for a, b in zip(column[name], column["existing_us"])])
+        lines.append([f"fsync {fsync}", *(spread(numbers, "{:.0f}") for numbers in column.values()),
+                      f"**{ratio('new_name_us')}**", ratio("leased_name_us")])
+    return ("## Connecting to a name: from connecting to the first answer\n\n"
+            "Median of a round in µs, interleaved; of all rounds the median (least–largest). A new name takes\n"
+            "a clone from a warm pool.\n\n"
+            + table(["", "existing database", "new name", "new name, 90 %", "leased name",
+                     "new ÷ existing", "leased ÷ existing"], lines))
+
+
+def connect_others(rows):
+    lines = []
+    for fsync in dict.fromkeys(row["fsync"] for row in rows):
+        group = [row for row in rows if row["fsync"] == fsync]
+        on, off = ([float(row[key]) for row in group] for key in ("on_us", "off_us"))
+        lines.append([f"fsync {fsync}", spread(on, "{:.0f}"), spread(off, "{:.0f}"),
+                      f"**{spread([a / b for a, b in zip(on, off)])}**"])
+    return ("## Connecting to any other database, with testpool.connect on and off\n\n"
+            "The same figures.\n\n" + table(["", "on", "off", "on ÷ off"], lines))
+
+
 def growth_table(rows):
     series = {}
     for row in rows:
@@ -94,7 +122,8 @@ def idle(rows):
 
 def main(results):
     parts = [machine(results)]
-    for name, chapter in (("speed", speed), ("growth", growth), ("wake", wake), ("idle", idle)):
+    for name, chapter in (("speed", speed), ("connect", connect), ("connect_others", connect_others),
+                          ("growth", growth), ("wake", wake), ("idle", idle)):
         if rows := server.read(results, name):
             parts.append(chapter(rows))
     report = "\n".join(parts)
