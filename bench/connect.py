@@ -3,8 +3,7 @@
 Three ways are interleaved: to a database that has been there all along (a clone of the same template,
 made with CREATE DATABASE), to a new name for each connection, which takes a clone from a warm pool,
 and to a name that is leased already. A round has fewer new names than there are ready clones, and
-nothing is made or recycled meanwhile. Then rounds with testpool.connect on and off alternate,
-connecting to the existing database only: what the hook costs everybody else.
+nothing is made or recycled meanwhile.
 """
 
 import ctypes
@@ -18,7 +17,6 @@ import server
 ROUNDS = 8
 READY = 40
 NAMES = 36
-OTHERS = 150
 
 libpq = ctypes.CDLL(ctypes.util.find_library("pq") or "libpq.so.5")
 for function in (libpq.PQconnectdb, libpq.PQexec):
@@ -58,15 +56,6 @@ def measure(number, fsync):
             "new_name_p90_us": round(statistics.quantiles(took["new_name"], n=10)[-1], 1)}
 
 
-def measure_others(number, fsync):
-    row = {"fsync": fsync, "round": number, "connections": OTHERS}
-    for connect in (["on", "off"] if number % 2 == 0 else ["off", "on"]):
-        server.configure(connect=connect)
-        row[f"{connect}_us"] = round(
-            statistics.median(first_answer("existing") for _ in range(OTHERS)), 1)
-    return row
-
-
 def main(results):
     fsync = server.value("SHOW fsync")
     server.configure(pool_size=0, pool_max=4 * READY, lease_grace="3600000")
@@ -75,11 +64,9 @@ def main(results):
     template = server.value(f"SELECT database FROM testpool.templates WHERE hash = '{server.HASH}'")
     server.sql(f"CREATE DATABASE existing TEMPLATE {template}")
     server.write_machine(results)
-    for name, part in (("connect", measure), ("connect_others", measure_others)):
-        rows = [part(number, fsync) for number in range(ROUNDS)]
-        server.write(results, name,
-                     [row for row in server.read(results, name) if row["fsync"] != fsync] + rows)
-        server.configure(connect="on")
+    rows = [measure(number, fsync) for number in range(ROUNDS)]
+    others = [row for row in server.read(results, "connect") if row["fsync"] != fsync]
+    server.write(results, "connect", others + rows)
 
 
 main(sys.argv[1])

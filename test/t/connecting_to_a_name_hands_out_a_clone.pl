@@ -227,5 +227,7 @@ configure('testpool.connect' => 'on');
 
 my ($status, $out) = $node->psql('postgres', 'IDENTIFY_SYSTEM', connstr => $node->connstr('') . ' replication=true');
 is($status, 0, 'a physical replication connection is as ever');
+($status, $out) = $node->psql('postgres', 'IDENTIFY_SYSTEM', connstr => $node->connstr('orders~r') . ' replication=database');
+like($out, qr/\|orders~r$/, 'a logical one gets a clone');
 
 $node->finish;
