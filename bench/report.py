@@ -44,6 +44,34 @@ def speed(rows):
             + table(["", "cycle", "cycle, 90 %", "UPDATE", "UPDATE, 90 %", "cycle ÷ UPDATE"], lines))
 
 
+def connect(rows):
+    lines = []
+    for fsync in dict.fromkeys(row["fsync"] for row in rows):
+        column = {name: [float(row[name]) for row in rows if row["fsync"] == fsync]
+                  for name in ("existing_us", "new_name_us", "new_name_p90_us", "leased_name_us")}
+
+        def ratio(name):
+            return spread([a / b for a, b in zip(column[name], column["existing_us"])])
+        lines.append([f"fsync {fsync}", *(spread(numbers, "{:.0f}") for numbers in column.values()),
+                      f"**{ratio('new_name_us')}**", ratio("leased_name_us")])
+    return ("## Connecting to a name: from connecting to the first answer\n\n"
+            "Median of a round in µs, interleaved; of all rounds the median (least–largest). A new name takes\n"
+            "a clone from a warm pool.\n\n"
+            + table(["", "existing database", "new name", "new name, 90 %", "leased name",
+                     "new ÷ existing", "leased ÷ existing"], lines))
+
+
+def door(rows):
+    on, off = (sorted(int(row["instructions"]) for row in rows if row["connect"] == connect)
+               for connect in ("on", "off"))
+    lines = [[f"testpool.connect = {name}", *(f"{n:,.0f}" for n in (counts[0], statistics.median(counts), counts[-1]))]
+             for name, counts in (("on", on), ("off", off))]
+    return ("## Connecting to any other database: instructions of the server\n\n"
+            f"Of one connection and one query, {len(on)} times each; the medians differ by "
+            f"{100 * abs(statistics.median(on) / statistics.median(off) - 1):.3f} %.\n\n"
+            + table(["", "least", "median", "largest"], lines))
+
+
 def growth_table(rows):
     series = {}
     for row in rows:
@@ -92,7 +120,8 @@ def idle(rows):
 
 def main(results):
     parts = [machine(results)]
-    for name, chapter in (("speed", speed), ("growth", growth), ("wake", wake), ("idle", idle)):
+    for name, chapter in (("speed", speed), ("connect", connect), ("door", door),
+                          ("growth", growth), ("wake", wake), ("idle", idle)):
         if rows := server.read(results, name):
             parts.append(chapter(rows))
     report = "\n".join(parts)

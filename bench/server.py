@@ -12,10 +12,10 @@ HERE = Path(__file__).resolve().parent
 HASH = "bench"
 
 
-def sql(statement):
-    """Runs SQL in the home database; returns the rows as lists of text."""
+def sql(statement, database="postgres"):
+    """Runs SQL, in the home database unless told otherwise; returns the rows as lists of text."""
     done = subprocess.run(
-        ["psql", "-XqAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", statement],
+        ["psql", "-XqAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", statement],
         check=True, capture_output=True, text=True)
     return [line.split("\t") for line in done.stdout.splitlines() if line]
 
@@ -48,13 +48,16 @@ def settled():
                  "WHERE state NOT IN ('ready', 'leased', 'kept')") == "0"
 
 
-def build_template():
-    """A template with the contents of template1, owned by a plain role as in real use."""
+def build_template(content=None):
+    """A template with the contents of template1 and what the SQL adds, owned by a plain role as in
+    real use."""
     sql("CREATE EXTENSION testpool; CREATE ROLE builder;"
         "GRANT USAGE ON SCHEMA testpool TO builder;"
         "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA testpool TO builder")
-    sql(f"SET ROLE builder; SELECT testpool.init_template('{HASH}');"
-        f"SELECT testpool.finalize('{HASH}')")
+    database = value(f"SET ROLE builder; SELECT testpool.init_template('{HASH}')")
+    if content is not None:
+        sql(content, database)
+    sql(f"SET ROLE builder; SELECT testpool.finalize('{HASH}')")
 
 
 def pgbench(*scripts, transactions, clients=1, protocol="simple", rate=None):

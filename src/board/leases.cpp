@@ -18,10 +18,15 @@ Lease* with_key(LeaseKey key) {
     return nullptr;
 }
 
+/// The living lease of that database, else one that has ended.
 Lease* named(const char* database) {
-    for (Lease& lease : taken())
-        if (strcmp(NameStr(lease.database), database) == 0) return &lease;
-    return nullptr;
+    Lease* ended = nullptr;
+    for (Lease& lease : taken()) {
+        if (strcmp(NameStr(lease.database), database) != 0) continue;
+        if (lease.end == LeaseEnd::none) return &lease;
+        ended = &lease;
+    }
+    return ended;
 }
 
 Lease* on_database(Oid oid) {

@@ -17,6 +17,7 @@ my %call = (
     init_template => q{('x')},
     finalize      => q{('x')},
     discard       => q{('x')},
+    alias         => q{('x', 'x')},
     acquire       => q{()},
     release       => q{()},
     recreate      => q{('x')},
@@ -48,6 +49,8 @@ $standby->init_from_backup($node, 'base', has_streaming => 1);
 $standby->start;
 my $leased = $node->query(q{SELECT testpool.acquire('app')});
 my $inside = $node->session(database => $leased);    # keeps the lease
+$node->query(q{SELECT testpool.alias('app', 'app')});
+$node->query('UPDATE t SET v = 43', database => 'app~1');
 $node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
 
 for my $name (sort keys %call)
@@ -59,6 +62,9 @@ is($standby->query(q{SELECT hash, state FROM testpool.templates}),
     'app|finalized', 'the views can be read on a standby');
 like($standby->query(q{SELECT testpool.version(), testpool.url('postgres')}),
     qr/^\d+\.\d+\.\d+\|postgresql:/, 'and so do version and url');
+is($standby->query('SELECT v FROM t', database => 'app~1'), 43, 'a name that is leased can be read on a standby');
+is($standby->error_of('SELECT 1', database => 'app~2')->{message} =~ /FATAL:  (.*)/s ? $1 : '',
+    'database "app~2" does not exist', 'a new name is unknown there');
 is_deeply([ $standby->pids_of('steward'), $standby->pids_of('worker') ],
     [], 'no process of testpool runs on a standby');
 

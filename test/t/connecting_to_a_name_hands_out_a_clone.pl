@@ -7,7 +7,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestpoolCluster;
 
-my $node = TestpoolCluster->begin('connect', init => { allows_streaming => 1 }, conf => <<CONF);
+my $node = TestpoolCluster->begin('connect',
+    init => { allows_streaming => 1, extra => [ '--encoding=UTF8', '--locale=C' ] }, conf => <<CONF);
 testpool.pool_max = 8
 log_line_prefix = '%m [%p] db=%d %e '
 CONF
@@ -104,16 +105,18 @@ is(state_of('orders~k'), 'kept', 'and stays kept');
 $node->query(q{SELECT testpool.release('orders~k')});
 is(in('orders~k', 'SELECT count(*) FROM t'), 0, 'until its release');
 
+my $hostile = q{orders~"; DROP TABLE t; --'%s$$\\};
+my $literal = TestpoolCluster::literal($hostile);
 for my $way (qw(recreate auto))
 {
     configure('testpool.recycle' => $way);
-    in('orders~k', 'SELECT 1');
-    $node->query(q{SELECT testpool.recreate('orders~k')});    # from now on it is prepared for this way
-    in('orders~k', 'INSERT INTO t VALUES (8)');
-    my $oid = $node->oid_of('orders~k');
-    $node->query(q{SELECT testpool.recreate('orders~k')});
-    is(in('orders~k', 'SELECT count(*) FROM t'), 0, "recycle = $way: recreate() cleans it and keeps the name");
-    is($node->oid_of('orders~k') == $oid, $way eq 'auto', "recycle = $way: the database is "
+    in($hostile, 'SELECT 1');
+    $node->query("SELECT testpool.recreate($literal)");    # from now on it is prepared for this way
+    in($hostile, 'INSERT INTO t VALUES (8)');
+    my $oid = $node->oid_of($hostile);
+    $node->query("SELECT testpool.recreate($literal)");
+    is(in($hostile, 'SELECT count(*) FROM t'), 0, "recycle = $way: recreate() cleans it and keeps the name");
+    is($node->oid_of($hostile) == $oid, $way eq 'auto', "recycle = $way: the database is "
           . ($way eq 'auto' ? 'rewound' : 'a new one'));
 }
 $node->query(q{SELECT testpool.release(database) FROM testpool.databases WHERE state = 'leased'});
@@ -224,5 +227,7 @@ configure('testpool.connect' => 'on');
 
 my ($status, $out) = $node->psql('postgres', 'IDENTIFY_SYSTEM', connstr => $node->connstr('') . ' replication=true');
 is($status, 0, 'a physical replication connection is as ever');
+($status, $out) = $node->psql('postgres', 'IDENTIFY_SYSTEM', connstr => $node->connstr('orders~r') . ' replication=database');
+like($out, qr/\|orders~r$/, 'a logical one gets a clone');
 
 $node->finish;
