@@ -16,7 +16,7 @@ struct Content {
     char* bytes = nullptr;
     size_t length = 0;
     bool operator==(const Content& other) const {
-        return length == other.length && memcmp(bytes, other.bytes, length) == 0;
+        return std::string_view{bytes, length} == std::string_view{other.bytes, other.length};
     }
 };
 

@@ -83,14 +83,14 @@ class Rewind {
     /// side.
     template <class Each>
     void each_pair(Each each) const {
-        const Fork* s = source_.forks;
-        const Fork* t = target_.forks;
-        const Fork* s_end = s + source_.count;
-        const Fork* t_end = t + target_.count;
-        while (s != s_end || t != t_end) {
-            bool in_source = t == t_end || (s != s_end && s->name <= t->name);
-            bool in_target = s == s_end || (t != t_end && t->name <= s->name);
-            each(in_source ? s : nullptr, in_target ? t : nullptr);
+        std::span<const Fork> source = source_.all();
+        std::span<const Fork> target = target_.all();
+        for (size_t s = 0, t = 0; s < source.size() || t < target.size();) {
+            bool no_source = s == source.size();
+            bool no_target = t == target.size();
+            bool in_source = no_target || (!no_source && source[s].name <= target[t].name);
+            bool in_target = no_source || (!no_target && target[t].name <= source[s].name);
+            each(in_source ? &source[s] : nullptr, in_target ? &target[t] : nullptr);
             s += in_source;
             t += in_target;
         }
@@ -101,7 +101,9 @@ class Rewind {
     }
 
     std::span<const DirtyBlock> dirty_of(const ForkName& name) const {
-        return std::ranges::equal_range(dirty_, name, {}, &DirtyBlock::fork);
+        auto first = std::ranges::lower_bound(dirty_, name, {}, &DirtyBlock::fork);
+        auto last = std::ranges::upper_bound(dirty_, name, {}, &DirtyBlock::fork);
+        return {first, last};
     }
 
     void note_changed(const Fork& fork) {

@@ -12,10 +12,10 @@ namespace {
 constexpr int known_templates = 16;
 
 struct Known {
-    Oid oid;
     Seal seal;
     MemoryContext memory;
     Files files;
+    Oid oid;
     bool intact;  // these were the files when it was sealed
     bool has_unlogged;
 };
