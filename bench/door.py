@@ -8,7 +8,7 @@ from pathlib import Path
 
 import server
 
-CONNECTIONS = 7
+CONNECTIONS = 8
 
 
 def instructions():
@@ -22,10 +22,10 @@ def instructions():
 def main(results):
     server.sql("CREATE EXTENSION testpool")
     rows = []
-    for connect in ("on", "off"):
-        server.configure(connect=connect)
-        instructions()  # the first finds colder caches
-        rows += [{"connect": connect, "instructions": instructions()} for _ in range(CONNECTIONS)]
+    for number in range(CONNECTIONS):
+        for connect in ("on", "off") if number % 2 == 0 else ("off", "on"):
+            server.configure(connect=connect)
+            rows.append({"connect": connect, "instructions": instructions()})
     server.write_machine(results)
     server.write(results, "door", rows)
 
