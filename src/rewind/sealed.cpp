@@ -82,6 +82,7 @@ Seal seal(Oid database) {
     RequestCheckpoint(CHECKPOINT_IMMEDIATE | CHECKPOINT_FORCE | CHECKPOINT_WAIT);
     HeapTuple row = row_of(database);
     std::span<Oid> tablespaces = tablespaces_of(database, form_of(row)->dattablespace);
+    FlushDatabaseBuffers(database);  // a checkpoint passes by those of unlogged relations
     stamp(database, tablespaces);
     return {GetXLogInsertRecPtr(), form_of(row)->datfrozenxid, form_of(row)->datminmxid,
             fingerprint(scan(database, tablespaces))};
