@@ -223,6 +223,11 @@ void bury_dropped_files() {
     WaitForProcSignalBarrier(EmitProcSignalBarrier(PROCSIGNAL_BARRIER_SMGRRELEASE));
 }
 
+/// They would pile up, and draw autovacuum into the clean clone.
+void forget_statistics(const Job& job) {
+    if (pgstat_fetch_stat_dbentry(job.oid) != nullptr) pgstat_drop_database(job.oid);
+}
+
 void write_out(const Job& job, const Rewind& rewind) {
     if (rewind.changed()) FlushDatabaseBuffers(job.oid);
     TESTPOOL_POINT("rewind-flushed");
@@ -267,10 +272,8 @@ void run(const Job& job, Outcome& outcome) {
         rewind.put_back();
         TESTPOOL_POINT("rewind-put-back");
         copy_shared(job.source, job.oid, job.new_name, false, rewind.catalogs_changed() || mapped);
-        if (rewind.changed()) {
-            GetCurrentTransactionId();  // dropping storage needs one
-            pgstat_drop_database(job.oid);
-        }
+        if (rewind.changed()) GetCurrentTransactionId();  // dropping storage needs one
+        forget_statistics(job);
         TESTPOOL_POINT("rewind-renamed");
     });
     TESTPOOL_POINT("rewind-committed");
