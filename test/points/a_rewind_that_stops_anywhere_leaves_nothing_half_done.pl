@@ -1,0 +1,92 @@
+# A rewind is stopped at each of its named points: its process is killed, is terminated, fails, or
+# the postmaster is killed. The server recovers, whatever is handed out afterwards equals the
+# template, no database is lost, and a rewind that failed is a full clone that says why.
+use v5.20;
+use experimental 'signatures';
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Utils;
+use RewindTest;
+use Test::More;
+use TestpoolCluster;
+
+my $t = RewindTest->begin('points');
+my $node = $t->node;
+my $order = $node->data_dir . '/testpool_point';
+my $reached = "$order.reached";
+
+sub give_order ($point, $action)
+{
+    append_to_file("$order.new", "$point $action\n");
+    rename "$order.new", $order or die $!;
+}
+
+sub wait_until_reached () { TestpoolCluster::wait_until('a process passes the point', sub { -e $reached }) }
+
+my %stop = (
+    'its process is killed' => [ kill => sub ($log) {
+        $node->wait_for_log(qr/database system is ready to accept connections/, $log);
+    } ],
+    'it fails' => [ error => sub ($log) { } ],
+    'its process is terminated' => [ wait => sub ($log) {
+        $node->query(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                        WHERE backend_type = 'testpool worker'});
+    } ],
+    'the postmaster is killed' => [ wait => sub ($log) {
+        $node->kill_postmaster;
+        unlink $reached;
+        $node->start_again;
+    } ]);
+
+# The server's own record of whom a point killed is in the log.
+sub remember_killed ($log)
+{
+    $node->{killed}{$_} = 1
+      for slurp_file($node->logfile, $log) =~ /\(PID (\d+)\) was terminated by signal 9/g;
+}
+
+sub nothing_is_lost ($what)
+{
+    is($node->query(<<'SQL'), '', "$what: every database is known");
+SELECT datname FROM pg_database WHERE starts_with(datname, 'testpool_')
+   AND oid NOT IN (SELECT oid FROM testpool.database UNION SELECT oid FROM testpool.template)
+SQL
+    is($node->query('SELECT string_agg(DISTINCT state::text, $$ $$) FROM testpool.databases'), 'ready',
+        "$what: every clone is ready again");
+}
+
+sub stops ($point, $how, @uses)
+{
+    my $what = "at $point, $how";
+    my ($action, $do) = @{ $stop{$how} };
+    my $log = -s $node->logfile;
+    my $used = $t->acquire;
+    $t->use_database($used, @uses);
+    give_order($point, $action);
+    $node->query("SELECT testpool.release('$used')");
+    wait_until_reached();
+    $do->($log);
+    remember_killed($log);
+    unlink $reached;
+
+    my $next = $t->acquire;
+    isnt($next, $used, "$what: a name is not handed out twice");
+    $t->equals($next, $what);
+    like(slurp_file($node->logfile, $log), qr/cloned again, not rewound: point $point/,
+        "$what: the log says so") if $action eq 'error' && $point =~ /^rewind/;
+    $t->give_back($next);
+    nothing_is_lost($what);
+}
+
+my @uses = ('TRUNCATE big, wide', 'UPDATE part SET b = b || a', 'CREATE TABLE mine AS SELECT 1 AS a');
+for my $how (sort keys %stop)
+{
+    stops("rewind-$_", $how, @uses)
+      for qw(closed looked buried page-put-back put-back renamed committed flushed stamped);
+    # What cannot be rewound is cloned.
+    stops("clone-$_", $how, 'GRANT ALL ON DATABASE %s TO pg_monitor', 'DROP TABLE big CASCADE',
+        q{SELECT pg_create_logical_replication_slot('left_behind', 'pgoutput')})
+      for qw(created flushed);
+}
+
+$t->finish;
