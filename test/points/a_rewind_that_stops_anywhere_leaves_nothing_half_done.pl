@@ -10,7 +10,8 @@ use RewindTest;
 use Test::More;
 use TestpoolCluster;
 
-my $t = RewindTest->begin('points');
+# A crash may forget a release; then the lease ends because nobody holds it.
+my $t = RewindTest->begin('points', conf => "testpool.lease_grace = '1s'\n");
 my $node = $t->node;
 my $order = $node->data_dir . '/testpool_point';
 my $reached = "$order.reached";
@@ -60,21 +61,28 @@ sub stops ($point, $how, @uses)
     my $what = "at $point, $how";
     my ($action, $do) = @{ $stop{$how} };
     my $log = -s $node->logfile;
-    my $used = $t->acquire;
+    my $holder = $node->session;
+    my $used = $holder->query(q{SELECT testpool.acquire('app')});
     $t->use_database($used, @uses);
     give_order($point, $action);
-    $node->query("SELECT testpool.release('$used')");
+    $holder->query("SELECT testpool.release('$used')");
     wait_until_reached();
     $do->($log);
     remember_killed($log);
     unlink $reached;
 
-    my $next = $t->acquire;
+    $holder->quit;
+
+    $holder = $node->session;
+    my $next = $holder->query(q{SELECT testpool.acquire('app')});
     isnt($next, $used, "$what: a name is not handed out twice");
-    $t->equals($next, $what);
+    # A clone that is replayed lacks what PostgreSQL does not log of it.
+    $t->equals($next, $what, with => [ $how =~ /killed/ ? '--replayed' : () ]);
     like(slurp_file($node->logfile, $log), qr/cloned again, not rewound: point $point/,
         "$what: the log says so") if $action eq 'error' && $point =~ /^rewind/;
-    $t->give_back($next);
+    $holder->query("SELECT testpool.release('$next')");
+    $holder->quit;
+    $node->settle;
     nothing_is_lost($what);
 }
 
@@ -84,7 +92,7 @@ for my $how (sort keys %stop)
     stops("rewind-$_", $how, @uses)
       for qw(closed looked buried page-put-back put-back renamed committed flushed stamped);
     # What cannot be rewound is cloned.
-    stops("clone-$_", $how, 'GRANT ALL ON DATABASE %s TO pg_monitor', 'DROP TABLE big CASCADE',
+    stops("clone-$_", $how, 'DROP TABLE big CASCADE',
         q{SELECT pg_create_logical_replication_slot('left_behind', 'pgoutput')})
       for qw(created flushed);
 }

@@ -28,7 +28,7 @@ SET allow_system_table_mods = on;
 INSERT INTO pg_shseclabel SELECT oid, 'pg_database'::regclass, 'dummy', 'secret' FROM pg_database
  WHERE datname = current_database();
 SQL
-$t->is_put_back('its access privileges', 'clone: .*privileges',
+$t->is_put_back('its access privileges', 'rewind',
     'GRANT ALL ON DATABASE %s TO somebody', 'REVOKE TEMPORARY ON DATABASE %s FROM PUBLIC');
 $t->is_put_back('that it is a template', 'rewind', 'ALTER DATABASE %s IS_TEMPLATE true');
 $t->is_put_back('that it refuses connections', 'rewind', sub ($database) {

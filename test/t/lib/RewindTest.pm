@@ -128,12 +128,12 @@ sub amcheck_complaints ($self, $database, %options)
     return $out;
 }
 
-# Whoever may be in it, the database equals the template.
-sub equals ($self, $database, $what)
+# Passes if the database equals the template. Options: with (of compare-databases).
+sub equals ($self, $database, $what, %options)
 {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     return subtest "$what: it equals the template" => sub {
-        is($self->file_differences($database), '', 'relations, forks and pages');
+        is($self->file_differences($database, %options), '', 'relations, forks and pages');
         is($self->shared_rows($database), $self->{unused}{shared}, 'rows in the shared catalogs');
         is($self->{node}->dump_of($database), $self->{unused}{dump}, 'pg_dump');
         is($self->amcheck_complaints($database), '', 'pg_amcheck') if $self->{amcheck};
