@@ -1,0 +1,199 @@
+// The client of the benches: some threads that run test after test, each in the same steps, and time
+// every step. It knows nothing of testpool; what a step does is SQL on the command line, so that all
+// contestants are driven by the same program.
+//
+//   client [--clients N] [--tests N | --seconds N] [STEP SQL]…
+//
+// Steps of a test, each optional, those with … repeatable:
+//   --take SQL     in the home database; its first column, if it has a row, names the database
+//   --database NAME what to connect to, where take names nothing
+//   --first SQL    the first query in the database; its answer ends "asking"
+//   --work SQL …   the test
+//   --clean SQL …  in the database, after the test
+//   --give SQL …   in the home database, after the connection to the database was closed
+//   --note SQL     in the home database, not timed; its row is printed with the test
+// and --finish SQL, in the home database, once all tests are done; it counts as part of the run.
+//
+// In all of them :db is the name of the database, :client the number of the client, and :n a number
+// with 999 unused ones after it. Connections are made as libpq's environment variables say.
+//
+// Prints a line for each test: client, when it began, and how long take, connect (with first), work,
+// clean and give took, in µs; then the note's columns. The last line is "run" and the µs it all took.
+
+#include <libpq-fe.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Texts = std::vector<std::string>;
+
+struct Plan {
+    int clients = 1;
+    long tests = -1;   // of all clients together; negative: as many as the seconds allow
+    double seconds = 0;
+    std::map<std::string, Texts> steps;
+
+    const Texts& operator[](const std::string& step) const {
+        static const Texts none;
+        auto found = steps.find(step);
+        return found == steps.end() ? none : found->second;
+    }
+};
+
+long microseconds(Clock::duration time) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+}
+
+/// Starts so far from where the previous run of this program started that the two never meet.
+std::atomic<long> next_number =
+    microseconds(Clock::duration(std::chrono::system_clock::now().time_since_epoch())) / 16;
+
+[[noreturn]] void fail(const std::string& what, PGconn* connection) {
+    std::fprintf(stderr, "client: %s: %s", what.c_str(), PQerrorMessage(connection));
+    std::_Exit(1);
+}
+
+PGconn* connect(const std::string& database) {
+    const char* keys[] = {"dbname", nullptr};
+    const char* values[] = {database.empty() ? nullptr : database.c_str(), nullptr};
+    PGconn* connection = PQconnectdbParams(keys, values, 0);
+    if (PQstatus(connection) != CONNECTION_OK) fail("connecting to " + database, connection);
+    return connection;
+}
+
+/// Runs one statement; returns the columns of its first row.
+Texts query(PGconn* connection, const std::string& sql) {
+    PGresult* result = PQexec(connection, sql.c_str());
+    ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) fail(sql, connection);
+    Texts row;
+    if (PQntuples(result) > 0)
+        for (int i = 0; i < PQnfields(result); i++) row.emplace_back(PQgetvalue(result, 0, i));
+    PQclear(result);
+    return row;
+}
+
+void replace(std::string& text, const std::string& name, const std::string& value) {
+    for (size_t at = 0; (at = text.find(name, at)) != std::string::npos; at += value.size())
+        text.replace(at, name.size(), value);
+}
+
+/// One client: its connection to the home database, and the test it is at.
+class Client {
+  public:
+    Client(const Plan& plan, int number, Clock::time_point start)
+        : plan_(plan), number_(number), start_(start), home_(connect("")) {}
+    ~Client() { PQfinish(home_); }
+
+    void test() {
+        n_ = std::to_string(next_number++ * 1000);
+        database_.clear();
+        for (const std::string& name : plan_["database"]) database_ = filled(name);
+        Clock::time_point began = lap_ = Clock::now();
+        if (Texts row = run(home_, "take"); !row.empty()) database_ = row[0];
+        long take = lap();
+        PGconn* connection = connect(database_);
+        run(connection, "first");
+        long connecting = lap();
+        run(connection, "work");
+        long work = lap();
+        run(connection, "clean");
+        long clean = lap();
+        PQfinish(connection);
+        run(home_, "give");
+        long give = lap();
+        char line[200];
+        std::snprintf(line, sizeof line, "%d\t%ld\t%ld\t%ld\t%ld\t%ld\t%ld", number_,
+                      microseconds(began - start_), take, connecting, work, clean, give);
+        log_ += line;
+        for (const std::string& column : run(home_, "note")) log_ += "\t" + column;
+        log_ += "\n";
+    }
+
+    const std::string& log() const { return log_; }
+
+  private:
+    std::string filled(std::string text) const {
+        replace(text, ":db", database_);
+        replace(text, ":client", std::to_string(number_));
+        replace(text, ":n", n_);
+        return text;
+    }
+
+    Texts run(PGconn* connection, const char* step) const {
+        Texts row;
+        for (const std::string& sql : plan_[step]) row = query(connection, filled(sql));
+        return row;
+    }
+
+    long lap() {
+        Clock::time_point before = lap_;
+        lap_ = Clock::now();
+        return microseconds(lap_ - before);
+    }
+
+    const Plan& plan_;
+    int number_;
+    Clock::time_point start_;
+    Clock::time_point lap_;
+    PGconn* home_;
+    std::string database_;
+    std::string n_;
+    std::string log_;
+};
+
+Plan read_plan(int count, char** words) {
+    Plan plan;
+    for (int i = 1; i + 1 < count; i += 2) {
+        std::string name = words[i] + 2;
+        if (name == "clients")
+            plan.clients = std::atoi(words[i + 1]);
+        else if (name == "tests")
+            plan.tests = std::atol(words[i + 1]);
+        else if (name == "seconds")
+            plan.seconds = std::atof(words[i + 1]);
+        else
+            plan.steps[name].emplace_back(words[i + 1]);
+    }
+    return plan;
+}
+
+void run(const Plan& plan) {
+    std::atomic<long> begun = 0;
+    Clock::time_point start = Clock::now();
+    std::vector<Client*> clients;
+    for (int i = 0; i < plan.clients; i++) clients.push_back(new Client(plan, i, start));
+    std::vector<std::thread> threads;
+    Clock::time_point first = Clock::now();
+    auto more = [&] {
+        return plan.tests >= 0 ? begun++ < plan.tests
+                               : Clock::now() - first < std::chrono::duration<double>(plan.seconds);
+    };
+    for (Client* client : clients)
+        threads.emplace_back([&, client] {
+            while (more()) client->test();
+        });
+    for (std::thread& thread : threads) thread.join();
+    PGconn* home = connect("");
+    for (const std::string& sql : plan["finish"]) query(home, sql);
+    long took = microseconds(Clock::now() - first);
+    PQfinish(home);
+    for (Client* client : clients) {
+        std::fputs(client->log().c_str(), stdout);
+        delete client;
+    }
+    std::printf("run\t%ld\n", took);
+}
+
+}  // namespace
+
+int main(int count, char** words) { run(read_plan(count, words)); }
