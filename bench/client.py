@@ -7,7 +7,8 @@ import server
 
 SOURCE = server.HERE / "client.cpp"
 PROGRAM = server.HERE.parent / "build" / "bench-client"
-TIMES = ["client", "began_us", "take_us", "connect_us", "work_us", "clean_us", "give_us"]
+STEPS = ["take_us", "connect_us", "work_us", "clean_us", "give_us"]
+TIMES = ["client", "began_us", *STEPS]
 
 
 def program():
@@ -16,7 +17,7 @@ def program():
                                 capture_output=True, text=True).stdout.split()
         PROGRAM.parent.mkdir(exist_ok=True)
         subprocess.run(["g++", "-O2", "-std=gnu++20", "-I" + config[0], str(SOURCE), "-o", str(PROGRAM),
-                        "-L" + config[1], "-lpq", "-lcurl", "-pthread"], check=True)
+                        "-L" + config[1], "-lpq", "-pthread"], check=True)
     return str(PROGRAM)
 
 

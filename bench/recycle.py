@@ -12,7 +12,6 @@ import client
 import server
 import templates
 
-ROUNDS = 4  # the first is the warm-up
 TESTS = {"rewind": 5, "WAL_LOG": 2, "FILE_COPY": 2}  # a round
 SLOW = {"1.6 GB": {"WAL_LOG": 1, "FILE_COPY": 1}}  # seconds each, whatever the test did
 NOTE = "SELECT recycled, recycle_us, relations, pages, coalesce(clone_reason, '') " \
@@ -27,7 +26,7 @@ def steps(way, template_database, lease):
             "give": ["DROP DATABASE :db", f"CREATE DATABASE :db TEMPLATE {template_database} STRATEGY {way}"]}
 
 
-def measure(template, fsync):
+def measure(template, fsync, rounds):
     database = template.build()
     lease = server.value(f"SELECT testpool.acquire('{template.name}')")
     for way in ("wal_log", "file_copy"):
@@ -36,13 +35,13 @@ def measure(template, fsync):
     server.until(server.settled)
     slow = SLOW.get(template.name, {})
     for test, work in template.tests.items():
-        for number in range(ROUNDS):
+        for number in range(rounds):
             for way, count in (TESTS | slow).items():
                 if way in slow and test != "20 rows":
                     continue
                 done, _ = client.run(steps(way, database, lease) | {"work": work}, tests=count, note=COLUMNS)
                 for row in done:
-                    if number > 0:
+                    if number > 0:  # the first round is the warm-up
                         yield {"fsync": fsync, "template": template.name, "megabytes": round(megabytes),
                                "test": test, "contestant": way, "round": number,
                                "connect_us": row["connect_us"], "work_us": row["work_us"],
@@ -53,18 +52,17 @@ def measure(template, fsync):
         server.sql(f"DROP DATABASE bench_{way}")
 
 
-def main(results, *names):
+def main(results, rounds, *names):
     fsync = server.value("SHOW fsync")
-    server.configure(pool_size=0, pool_max=1, lease_grace="1h")
+    server.configure(pool_size=0, pool_max=1, lease_grace=3_600_000)
     server.sql("CREATE EXTENSION testpool")
     server.write_machine(results)
     for template in templates.ALL:
         if names and template.name not in names:
             continue
-        rows = list(measure(template, fsync))
         others = [row for row in server.read(results, "recycle")
                   if (row["fsync"], row["template"]) != (fsync, template.name)]
-        server.write(results, "recycle", others + rows)
+        server.write(results, "recycle", others + list(measure(template, fsync, int(rounds))))
 
 
 main(*sys.argv[1:])

@@ -4,18 +4,9 @@ import statistics
 import sys
 from pathlib import Path
 
+import rivals
 import server
-
-
-def table(head, rows):
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
-
-
-def spread(numbers, form="{:.2f}"):
-    """Median, and the least and largest in brackets."""
-    low, middle, high = min(numbers), statistics.median(numbers), max(numbers)
-    return f"{form} ({form}–{form})".format(middle, low, high)
+from markdown import spread, table
 
 
 def machine(results):
@@ -120,7 +111,8 @@ def idle(rows):
 
 def main(results):
     parts = [machine(results)]
-    for name, chapter in (("speed", speed), ("connect", connect), ("door", door),
+    for name, chapter in (("speed", speed), ("recycle", rivals.recycle), ("pages", rivals.pages),
+                          ("tax", rivals.tax), ("overtime", rivals.overtime), ("connect", connect), ("door", door),
                           ("growth", growth), ("wake", wake), ("idle", idle)):
         if rows := server.read(results, name):
             parts.append(chapter(rows))

@@ -1,6 +1,7 @@
 """What every part needs: SQL through psql, runs of pgbench, CSV files, facts about the machine."""
 
 import csv
+import json
 import os
 import platform
 import subprocess
@@ -106,7 +107,9 @@ def memory_of(pid):
 
 
 def write(results, name, rows):
-    """Writes rows, which are dicts with the same keys, as results/name.csv."""
+    """Writes rows, which are dicts with the same keys, as results/name.csv and name.json."""
+    (Path(results) / f"{name}.json").write_text(
+        "[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")
     with open(Path(results) / f"{name}.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
@@ -127,7 +130,7 @@ def write_machine(results):
                 if line.startswith("model name")), platform.machine())
     kilobytes = next(int(line.split()[1]) for line in open("/proc/meminfo")
                      if line.startswith("MemTotal"))
-    filesystem = subprocess.run(["stat", "-f", "-c", "%T", os.environ["SERVER_FOLDER"]],
+    filesystem = subprocess.run(["findmnt", "-no", "FSTYPE", "-T", os.environ["SERVER_FOLDER"]],
                                 capture_output=True, text=True).stdout.strip()
     facts = {
         "Processor": f"{cpu}, {os.cpu_count()} cores",
@@ -137,6 +140,7 @@ def write_machine(results):
         "testpool": value("SELECT testpool.version()"),
         "shared_buffers": value("SHOW shared_buffers"),
         "testpool.workers": value("SHOW testpool.workers"),
+        "Priority": f"nice {os.nice(0)}, servers and clients alike",
         "Load average": f"{os.getloadavg()[0]:.1f} when it began",
         "Date": time.strftime("%Y-%m-%d", time.gmtime()),
     }

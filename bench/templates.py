@@ -22,7 +22,7 @@ class Template:
     key: str = "id"
     text: str = "note"
     leaf: str = "orders_9"
-    bulk: str = "INSERT INTO orders_7 SELECT :n * 100 + i, i, 'order ' || i FROM generate_series(1, 50000) i"
+    bulk: str = "INSERT INTO orders_7 SELECT -:n * 50 - i, i, 'order ' || i FROM generate_series(1, 50000) i"
 
     def build(self):
         """Makes it a finalized template of testpool, under its name; returns the database."""
