@@ -62,14 +62,14 @@ TimestampTz deadline_of(TimestampTz since) {
         TimestampTzPlusMilliseconds(MyStartTimestamp, AuthenticationTimeout * ms_of_second));
 }
 
-void ask_for(const Port& port, size_t template_part) {
+void ask_for(const Port& port, size_t name_length) {
     Request request{};
     request.verb = Verb::connect;
     if (!set_role(request, port.user_name)) return;
     request.since = GetCurrentTimestamp();
     request.deadline = deadline_of(request.since);
     request.has_text = true;
-    memcpy(request.text, port.database_name, template_part);
+    memcpy(request.text, port.database_name, name_length);
     strlcpy(NameStr(request.database), port.database_name, NAMEDATALEN);
     if (port.application_name != nullptr)
         strlcpy(request.application, port.application_name, sizeof(request.application));
