@@ -43,6 +43,7 @@ void startup() {
         memory->seats = MaxBackends;
         memory->lease_room = settings::max_databases;
         memory->desks = settings::workers;
+        memory->steward_left = GetCurrentTimestamp();  // it is about to come
     }
     lock = &GetNamedLWLockTranche(name)->lock;
     LWLockRelease(AddinShmemInitLock);
