@@ -108,9 +108,13 @@ def memory_of(pid):
 
 def write(results, name, rows):
     """Writes rows, which are dicts with the same keys, as results/name.csv and name.json."""
+    write_csv(Path(results) / f"{name}.csv", rows)
     (Path(results) / f"{name}.json").write_text(
         "[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")
-    with open(Path(results) / f"{name}.csv", "w", newline="") as file:
+
+
+def write_csv(path, rows):
+    with open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
