@@ -71,9 +71,11 @@ std::span<BlockNumber> differing_blocks(Oid source, Oid target, const ForkName& 
     auto* theirs = static_cast<char*>(palloc(size_t{chunk} * BLCKSZ));
     Segments from(source, name);
     Segments to(target, name);
-    for (BlockNumber first = 0; first < length; first += chunk) {
+    BlockNumber pages = 0;
+    for (BlockNumber first = 0; first < length; first += pages) {
         CHECK_FOR_INTERRUPTS();
-        BlockNumber pages = std::min(chunk, length - first);  // a segment is a multiple of a chunk
+        BlockNumber left_in_segment = RELSEG_SIZE - first % RELSEG_SIZE;
+        pages = std::min({chunk, length - first, left_in_segment});
         from.read(first, pages, theirs);
         to.read(first, pages, ours);
         for (BlockNumber i = 0; i < pages; i++) {
