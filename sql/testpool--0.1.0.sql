@@ -180,6 +180,79 @@ SELECT d.name AS database,
   FROM testpool.database d
   JOIN testpool.template t ON t.id = d.template;
 
+CREATE TYPE testpool.tally AS (
+    template              integer,
+    acquires              bigint,
+    waits                 bigint,
+    misses                bigint,
+    timeouts              bigint,
+    waited_us             bigint,
+    clones                bigint,
+    clone_us              bigint,
+    rewinds               bigint,
+    clean_returns         bigint,
+    rewind_us             bigint,
+    refusals              bigint,
+    drops                 bigint,
+    drop_us               bigint,
+    abandoned             bigint,
+    failures              bigint,
+    wait_p50_ms           double precision,
+    wait_p95_ms           double precision,
+    wait_p99_ms           double precision,
+    recently_waited_ms    double precision,
+    most_leased           integer,
+    drop_debt             integer,
+    drop_debt_bytes       bigint,
+    last_refusal          text,
+    last_error            text,
+    last_error_at         timestamptz,
+    last_used_at          timestamptz,
+    since                 timestamptz
+);
+COMMENT ON TYPE testpool.tally IS 'Internal: what the steward counts for one template, by the id of testpool.template';
+
+CREATE FUNCTION testpool.tallies() RETURNS SETOF testpool.tally
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'testpool_tallies';
+COMMENT ON FUNCTION testpool.tallies() IS
+'Internal: what the view testpool.stats reads. Returns one row for each template for which something was counted. Does not block. Privileges: none, as for the view.';
+
+CREATE VIEW testpool.stats AS
+SELECT t.hash,
+       t.name AS template,
+       coalesce(c.acquires, 0) AS acquires,
+       coalesce(c.waits, 0) AS waits,
+       coalesce(c.misses, 0) AS misses,
+       coalesce(c.timeouts, 0) AS timeouts,
+       round(coalesce(c.waited_us, 0) / 1000.0, 3) AS waited_ms,
+       round(c.wait_p50_ms::numeric, 3) AS wait_p50_ms,
+       round(c.wait_p95_ms::numeric, 3) AS wait_p95_ms,
+       round(c.wait_p99_ms::numeric, 3) AS wait_p99_ms,
+       round(coalesce(c.recently_waited_ms, 0)::numeric, 3) AS recently_waited_ms,
+       coalesce(c.most_leased, 0) AS most_leased,
+       coalesce(c.abandoned, 0) AS abandoned,
+       coalesce(c.rewinds, 0) AS rewinds,
+       coalesce(c.clean_returns, 0) AS clean_returns,
+       round(coalesce(c.rewind_us, 0) / 1000.0, 3) AS rewind_ms,
+       coalesce(c.refusals, 0) AS refusals,
+       c.last_refusal,
+       coalesce(c.clones, 0) AS clones,
+       round(coalesce(c.clone_us, 0) / 1000.0, 3) AS clone_ms,
+       coalesce(c.drops, 0) AS drops,
+       round(coalesce(c.drop_us, 0) / 1000.0, 3) AS drop_ms,
+       coalesce(c.drop_debt, 0) AS drop_debt,
+       coalesce(c.drop_debt_bytes, 0) AS drop_debt_bytes,
+       t.bytes * ((t.oid IS NOT NULL)::integer
+                  + (SELECT count(*) FROM testpool.database d WHERE d.template = t.id))::bigint AS bytes,
+       coalesce(c.failures, 0) AS failures,
+       c.last_error,
+       c.last_error_at,
+       c.last_used_at,
+       c.since
+  FROM testpool.template t
+  LEFT JOIN testpool.tallies() c ON c.template = t.id;
+
 COMMENT ON VIEW testpool.templates IS 'Templates: state, owner, size in bytes, number of clones in each state, who builds, times';
 COMMENT ON COLUMN testpool.templates.hash IS 'Content hash';
 COMMENT ON COLUMN testpool.templates.name IS 'Human name given to init_template';
@@ -223,6 +296,38 @@ COMMENT ON COLUMN testpool.databases.recycle_ms IS 'How long that took, in milli
 COMMENT ON COLUMN testpool.databases.relations IS 'Relations that the last rewind put back or dropped; 0: nothing had changed';
 COMMENT ON COLUMN testpool.databases.pages IS 'Pages that the last rewind put back';
 COMMENT ON COLUMN testpool.databases.clone_reason IS 'Why it was cloned again rather than rewound';
+
+COMMENT ON VIEW testpool.stats IS 'What happened in the pool of each template since the server started or reset_stats was called';
+COMMENT ON COLUMN testpool.stats.hash IS 'Hash of the template; null: clones of testpool.root_template';
+COMMENT ON COLUMN testpool.stats.template IS 'Human name of the template';
+COMMENT ON COLUMN testpool.stats.acquires IS 'Clones handed out, by acquire and to connections';
+COMMENT ON COLUMN testpool.stats.waits IS 'Requests for one that could not be served at once';
+COMMENT ON COLUMN testpool.stats.misses IS 'Of those, the ones that found the template finalized and no clone ready';
+COMMENT ON COLUMN testpool.stats.timeouts IS 'Requests for one that waited in vain';
+COMMENT ON COLUMN testpool.stats.waited_ms IS 'How long all requests for one took together, in milliseconds';
+COMMENT ON COLUMN testpool.stats.wait_p50_ms IS 'Half of those served took no longer, in milliseconds; at most a quarter too high, like the other percentiles';
+COMMENT ON COLUMN testpool.stats.wait_p95_ms IS '95 % took no longer';
+COMMENT ON COLUMN testpool.stats.wait_p99_ms IS '99 % took no longer';
+COMMENT ON COLUMN testpool.stats.recently_waited_ms IS 'The same as waited_ms, of the last ten minutes only';
+COMMENT ON COLUMN testpool.stats.most_leased IS 'The most clones that were leased at once';
+COMMENT ON COLUMN testpool.stats.abandoned IS 'Leases that ended because their session was gone and nobody was in the database';
+COMMENT ON COLUMN testpool.stats.rewinds IS 'Used clones that were rewound';
+COMMENT ON COLUMN testpool.stats.clean_returns IS 'Used clones in which nothing had changed';
+COMMENT ON COLUMN testpool.stats.rewind_ms IS 'How long both took together, in milliseconds';
+COMMENT ON COLUMN testpool.stats.refusals IS 'Used clones that could not be rewound and were dropped and cloned again';
+COMMENT ON COLUMN testpool.stats.last_refusal IS 'Why the last of them could not';
+COMMENT ON COLUMN testpool.stats.clones IS 'Clones made, those that took the place of a used one included';
+COMMENT ON COLUMN testpool.stats.clone_ms IS 'How long that took in all, in milliseconds';
+COMMENT ON COLUMN testpool.stats.drops IS 'Databases dropped';
+COMMENT ON COLUMN testpool.stats.drop_ms IS 'How long that took in all, in milliseconds';
+COMMENT ON COLUMN testpool.stats.drop_debt IS 'Databases that wait to be dropped, as when a worker last looked for work';
+COMMENT ON COLUMN testpool.stats.drop_debt_bytes IS 'Their size in bytes, taken from the template''s';
+COMMENT ON COLUMN testpool.stats.bytes IS 'Size in bytes of the template and all its clones, taken from the template''s; null: not finalized';
+COMMENT ON COLUMN testpool.stats.failures IS 'Builds, seals, clones and drops that failed';
+COMMENT ON COLUMN testpool.stats.last_error IS 'Why the last one failed';
+COMMENT ON COLUMN testpool.stats.last_error_at IS 'When that was';
+COMMENT ON COLUMN testpool.stats.last_used_at IS 'When a clone was last handed out';
+COMMENT ON COLUMN testpool.stats.since IS 'When counting began; null: nothing was counted';
 
 -- Functions ---------------------------------------------------------------------------------
 -- All of them raise 55000 outside the home database or when the steward does not run, and all but
@@ -340,6 +445,84 @@ Blocks, interruptibly, until they are gone.
 Errors: 42501 not allowed; 25006; and what DROP DATABASE raises.
 Privileges: EXECUTE, and the extension''s owner or a superuser.';
 
+CREATE FUNCTION testpool.advice()
+    RETURNS SETOF text LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    -- Waiting.
+    SELECT format('%s s were waited for template %s in the last 10 minutes: raise %s from %s to %s.',
+                  round(s.recently_waited_ms / 1000), n.name, k.setting, k.present, k.better)
+      FROM testpool.stats s
+      JOIN testpool.templates t ON t.hash = s.hash AND t.state = 'finalized',
+           LATERAL (SELECT coalesce(s.template, left(s.hash, 24))) n(name),
+           LATERAL (SELECT current_setting('testpool.pool_size')::integer AS size,
+                           current_setting('testpool.pool_max')::integer AS most) c,
+           LATERAL (SELECT CASE WHEN full_up THEN 'testpool.pool_max' ELSE 'testpool.pool_size' END,
+                           CASE WHEN full_up THEN c.most ELSE c.size END,
+                           CASE WHEN full_up THEN 2 * c.most
+                                ELSE greatest(c.size + 1, least(s.most_leased, c.most)) END
+                      FROM (SELECT s.most_leased >= c.most) f(full_up)) k(setting, present, better)
+     WHERE s.recently_waited_ms >= 1000 AND s.misses > 0
+    UNION ALL
+    SELECT format('Requests for template %s that timed out: %s; release databases sooner, or wait longer with testpool.acquire_timeout (%s).',
+                  coalesce(s.template, left(s.hash, 24)), s.timeouts, current_setting('testpool.acquire_timeout'))
+      FROM testpool.stats s WHERE s.timeouts > 0
+    UNION ALL
+    SELECT format('Abandoned leases of template %s: %s; release databases when the test is over, or lower testpool.lease_grace (%s) to have them back sooner.',
+                  coalesce(s.template, left(s.hash, 24)), s.abandoned, current_setting('testpool.lease_grace'))
+      FROM testpool.stats s WHERE s.abandoned > 0
+    -- Work that need not be.
+    UNION ALL
+    SELECT format('Used clones of template %s that were cloned again rather than rewound: %s; the last because %s.',
+                  coalesce(s.template, left(s.hash, 24)), s.refusals, s.last_refusal)
+      FROM testpool.stats s WHERE s.refusals > 0
+    UNION ALL
+    SELECT 'testpool.recycle is recreate: with auto a used database is rewound, which takes as long as what the test changed, not as the template is large.'
+     WHERE current_setting('testpool.recycle') = 'recreate'
+    UNION ALL
+    SELECT format('max_wal_size (%s) is less than the pool of template %s writes when it fills (%s): raise it to have fewer checkpoints.',
+                  current_setting('max_wal_size'), coalesce(t.name, left(t.hash, 24)),
+                  pg_size_pretty(t.bytes * current_setting('testpool.pool_size')::integer))
+      FROM testpool.templates t
+     WHERE t.state = 'finalized'
+       AND t.bytes * current_setting('testpool.pool_size')::integer > pg_size_bytes(current_setting('max_wal_size'))
+    -- The server.
+    UNION ALL
+    SELECT format('%s is on: turn it off in a test server, which can lose its data in a crash.', name)
+      FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'on'
+    UNION ALL
+    SELECT format('max_connections (%s) will not carry %s leases, which need a session that holds each and one inside: raise it to %s.',
+                  current_setting('max_connections'), sum(s.most_leased), needed.number)
+      FROM testpool.stats s,
+           LATERAL (SELECT current_setting('superuser_reserved_connections')::integer) r(reserved)
+     CROSS JOIN (SELECT sum(2 * most_leased) + 10 FROM testpool.stats) needed(number)
+     GROUP BY needed.number, r.reserved
+    HAVING sum(2 * s.most_leased) > current_setting('max_connections')::integer - r.reserved
+    UNION ALL
+    SELECT format('%s of %s processes of testpool run: raise max_worker_processes (%s).',
+                  running.number, wanted.number, current_setting('max_worker_processes'))
+      FROM (SELECT current_setting('testpool.workers')::integer + 1) wanted(number),
+           (SELECT count(*) FROM pg_stat_activity
+             WHERE backend_type IN ('testpool steward', 'testpool worker')) running(number)
+     WHERE running.number < wanted.number AND NOT pg_is_in_recovery()
+       AND pg_has_role('pg_read_all_stats', 'USAGE')  -- others do not see them
+    -- Trouble.
+    UNION ALL
+    SELECT format('Failures with template %s: %s; the last at %s: %s.',
+                  coalesce(s.template, left(s.hash, 24)), s.failures, s.last_error_at::timestamptz(0), s.last_error)
+      FROM testpool.stats s WHERE s.failures > 0
+    UNION ALL
+    SELECT format('Database %s has been kept for more than a day: release it when you have seen enough.', database)
+      FROM testpool.databases WHERE state = 'kept' AND leased_at < now() - interval '1 day';
+END;
+COMMENT ON FUNCTION testpool.advice() IS
+'What could be better, one sentence a row: settings that make tests wait, work that need not be, what failed. Reads testpool.stats and pg_settings. Returns nothing if all is well. Does not block. Privileges: EXECUTE.';
+
+CREATE FUNCTION testpool.reset_stats()
+    RETURNS void LANGUAGE c VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'testpool_reset_stats';
+COMMENT ON FUNCTION testpool.reset_stats() IS
+'Sets what testpool.stats shows back to zero, for all templates. Takes effect at once, whatever becomes of the transaction. Returns nothing. Does not block. Privileges: EXECUTE.';
+
 CREATE FUNCTION testpool.version()
     RETURNS text LANGUAGE c IMMUTABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'testpool_version';
@@ -349,4 +532,6 @@ COMMENT ON FUNCTION testpool.version() IS
 -- Privileges: nothing to PUBLIC but reading the views, and that only with USAGE on the schema -------
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA testpool FROM PUBLIC;
-GRANT SELECT ON testpool.templates, testpool.databases TO PUBLIC;
+GRANT SELECT ON testpool.templates, testpool.databases, testpool.stats TO PUBLIC;
+-- Who reads a view calls the functions in it.
+GRANT EXECUTE ON FUNCTION testpool.tallies() TO PUBLIC;

@@ -59,6 +59,7 @@ void read_state() {
     if (!first) MemoryContextDelete(state.memory);
     state = fresh;
     pool::post_leases(state);
+    pool::forget_tallies_of_gone(state);
     if (first)
         if (ErrorData* spoiled = change([] { pool::discard_gone(state); })) report(spoiled);
 }

@@ -4,6 +4,7 @@
 //   seat   one for each server process: a session's request to the steward, and the reply
 //   lease  one for each database that clients may be in: whose it is, when someone last left it
 //   desk   one for each worker: the job it has, and how that ended
+//   tally  one for each template: what was counted (tally.h)
 #pragma once
 
 #include "pg/server.h"
@@ -11,6 +12,8 @@
 namespace testpool {
 
 constexpr size_t longest_hash = 1024;  // bytes
+// Discarded templates are remembered for their reason until there are so many.
+constexpr int remembered_templates = 200;
 
 enum class Verb : uint8 {
     init_template,

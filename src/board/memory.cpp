@@ -19,7 +19,10 @@ shmem_startup_hook_type earlier_startup;
 Size seats_at() { return MAXALIGN(sizeof(Memory)); }
 Size leases_at() { return seats_at() + MAXALIGN(mul_size(sizeof(Seat), MaxBackends)); }
 Size desks_at() { return leases_at() + MAXALIGN(mul_size(sizeof(Lease), settings::max_databases)); }
-Size size() { return desks_at() + MAXALIGN(mul_size(sizeof(Desk), settings::workers)); }
+Size tallies_at() { return desks_at() + MAXALIGN(mul_size(sizeof(Desk), settings::workers)); }
+// One for each template that has a database, and for those that are remembered.
+int tally_room() { return settings::max_databases + remembered_templates; }
+Size size() { return tallies_at() + MAXALIGN(mul_size(sizeof(Tally), tally_room())); }
 
 template <class Part>
 std::span<Part> part(Size at, int count) {
@@ -44,6 +47,7 @@ void startup() {
         memory->lease_room = settings::max_databases;
         memory->desks = settings::workers;
         memory->steward_left = GetCurrentTimestamp();  // it is about to come
+        memory->tallies = tally_room();
     }
     lock = &GetNamedLWLockTranche(name)->lock;
     LWLockRelease(AddinShmemInitLock);
@@ -54,6 +58,7 @@ void startup() {
 std::span<Seat> seats() { return part<Seat>(seats_at(), memory->seats); }
 std::span<Lease> leases() { return part<Lease>(leases_at(), memory->lease_room); }
 std::span<Desk> all_desks() { return part<Desk>(desks_at(), memory->desks); }
+std::span<Tally> tallies() { return part<Tally>(tallies_at(), memory->tallies); }
 
 void copy_text(char* field, size_t size, const char* text) {
     int length = static_cast<int>(strlen(text));

@@ -1,7 +1,7 @@
 // How the board lies in shared memory. Only the files of this folder see it.
 #pragma once
 
-#include "board/board.h"
+#include "board/tally.h"
 
 namespace testpool::board {
 
@@ -25,8 +25,8 @@ struct Desk {
     Outcome visit_outcome;
 };
 
-/// Followed in memory by the seats, the leases and the desks. All of it is guarded by one lock,
-/// which is held for a few copies at most, never across anything that can wait or raise.
+/// Followed in memory by the seats, the leases, the desks and the tallies. All of it is guarded by
+/// one lock, which is held for a few copies at most, never across anything that can wait or raise.
 struct Memory {
     Latch* steward;  // nullptr: not running
     TimestampTz steward_left;
@@ -36,6 +36,7 @@ struct Memory {
     int lease_room;
     int leases;  // the first so many are taken
     int desks;
+    int tallies;
 };
 
 extern Memory* memory;
@@ -44,6 +45,7 @@ extern LWLock* lock;
 std::span<Seat> seats();
 std::span<Lease> leases();  // the room for leases, used or not
 std::span<Desk> all_desks();
+std::span<Tally> tallies();
 
 /// Notes that the session is gone; the lock must be held.
 void orphan_leases(const Session& session);

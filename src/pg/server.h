@@ -54,6 +54,7 @@ extern "C" {
 #include "common/relpath.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "funcapi.h"
 // Port keeps its layout without them, for exactly this: extensions need no Kerberos headers.
 #undef ENABLE_GSS
 #include "libpq/auth.h"

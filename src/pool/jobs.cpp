@@ -192,6 +192,12 @@ Reply error_of(const Outcome& outcome) {
     return error;
 }
 
+/// Counts one job, and its time.
+void count_timed(const Template& t, Count jobs, Count microseconds, const Outcome& outcome) {
+    board::count(t.id, jobs);
+    board::count(t.id, microseconds, outcome.microseconds);
+}
+
 void created(State& state, Template& t, const Outcome& outcome) {
     Request request;
     bool awaited = builder_request(t, &request);
@@ -202,11 +208,13 @@ void created(State& state, Template& t, const Outcome& outcome) {
             discard(state, t, "the session that claimed it did not wait", false);
         return;
     }
+    board::count_failure(t.id, outcome.message);
     if (awaited) board::reply(request.ticket, error_of(outcome));
     if (t.state == TemplateState::building) discard(state, t, outcome.message, false);
 }
 
 void sealed(State& state, Template& t, const Outcome& outcome) {
+    if (outcome.sqlstate != 0) board::count_failure(t.id, outcome.message);
     if (t.state != TemplateState::building) return;  // discarded meanwhile
     t.sealing = false;
     if (outcome.sqlstate == 0) {
@@ -229,7 +237,9 @@ void dropped(Template& t, const Outcome& outcome) {
     if (outcome.sqlstate == 0) {
         t.oid = InvalidOid;
         t.exists = false;
+        count_timed(t, Count::drops, Count::drop_us, outcome);
     } else {
+        board::count_failure(t.id, outcome.message);
         t.retry_at = retry_time(t.failures++);
         ereport(LOG, (errmsg("testpool: database \"%s\" could not be dropped: %s",
                              NameStr(t.database), outcome.message)));
@@ -240,6 +250,7 @@ void dropped(Template& t, const Outcome& outcome) {
 void fail(State& state, Database& d, const Outcome& outcome) {
     d.state = DatabaseState::failed;
     set_text(state, d.error, outcome.message);
+    board::count_failure(d.of->id, outcome.message);
     d.retry_at = retry_time(d.of->failures);
     catalog::update(d);
     ereport(LOG,
@@ -277,6 +288,8 @@ void hand_back(State& state, Database& d) {
 }
 
 void rewound(State& state, Database& d, const Job& job, const Outcome& outcome) {
+    count_timed(*d.of, outcome.relations > 0 ? Count::rewinds : Count::clean, Count::rewind_us,
+                outcome);
     d.name = job.new_name;
     d.generation++;
     d.recycled = "rewind";
@@ -290,6 +303,7 @@ void rewound(State& state, Database& d, const Job& job, const Outcome& outcome) 
 /// Falls back to a full clone.
 void rewind_refused(State& state, Database& d, const Outcome& outcome) {
     d.rewindable = false;
+    board::count_refusal(d.of->id, outcome.message);
     set_text(state, d.clone_reason, outcome.message);
     catalog::update(d);
     ereport(LOG, (errmsg("testpool: database \"%s\" is cloned again, not rewound: %s",
@@ -303,6 +317,7 @@ void cloned(State& state, Database& d, const Outcome& outcome) {
         t.retry_at = 0;
         catalog::update(t);
     }
+    count_timed(t, Count::clones, Count::clone_us, outcome);
     d.rewindable = outcome.rewindable;
     if (d.generation > 1) {
         d.recycled = "clone";
@@ -313,7 +328,8 @@ void cloned(State& state, Database& d, const Outcome& outcome) {
     hand_back(state, d);
 }
 
-void dropped(State& state, Database& d) {
+void dropped(State& state, Database& d, const Outcome& outcome) {
+    count_timed(*d.of, Count::drops, Count::drop_us, outcome);
     bool leased = OidIsValid(d.role);
     if (!leased || d.of->state == TemplateState::discarded) {
         board::remove_lease(key_of(d));
@@ -350,6 +366,14 @@ void trim(State& state, const Template& t) {
     }
 }
 
+/// Tells the board what waits to be dropped.
+void note_debt(const State& state, const Template& t) {
+    int32 debt = t.state == TemplateState::discarded && OidIsValid(t.oid);
+    for (Database& d : databases(state))
+        debt += d.of == &t && (is_leaving(d) || d.state == DatabaseState::failed);
+    board::note_debt(t.id, debt, debt * t.bytes);
+}
+
 }  // namespace
 
 NameData free_clone_name(const Template& t, int64& number) {
@@ -383,7 +407,7 @@ void job_done(State& state, int desk, const Job& job, const Outcome& outcome) {
         case Task::rewind:
             return well ? rewound(state, *d, job, outcome) : rewind_refused(state, *d, outcome);
         case Task::drop:
-            return well ? dropped(state, *d) : fail(state, *d, outcome);
+            return well ? dropped(state, *d, outcome) : fail(state, *d, outcome);
         case Task::seal:
         case Task::none:
             return;
@@ -391,7 +415,10 @@ void job_done(State& state, int desk, const Job& job, const Outcome& outcome) {
 }
 
 std::optional<Job> next_job(State& state, int desk) {
-    for (Template& t : templates(state)) trim(state, t);
+    for (Template& t : templates(state)) {
+        trim(state, t);
+        note_debt(state, t);
+    }
     std::span<Work> work = open_work(state, desk);
     auto* chores = static_cast<plan::Chore*>(palloc(sizeof(plan::Chore) * most_chores));
     for (size_t i = 0; i < work.size(); i++) chores[i] = work[i].chore;

@@ -114,6 +114,7 @@ const char* last_error(const State& state, const Template& t) {
     StringInfoData detail;
     initStringInfo(&detail);
     long waited = TimestampDifferenceMilliseconds(request.since, GetCurrentTimestamp());
+    if (request.verb != Verb::prewarm) board::count_timeout(t.id, waited * 1000);
     if (t.state == TemplateState::building)
         appendStringInfo(&detail,
                          "Waited %ld ms for the template, which process %d (application \"%s\") "
@@ -154,7 +155,16 @@ bool already_awaited(State& state, const Request& request) {
     return false;
 }
 
+/// Once for each request, however often the steward looks at it.
+void count_wait(const Template& t, const Request& request) {
+    if (request.accepted) return;
+    board::accept(request.ticket);
+    board::count(t.id, Count::waits);
+    if (t.state == TemplateState::finalized) board::count(t.id, Count::misses);
+}
+
 void note_waiting(State& state, Template& t, const Request& request) {
+    count_wait(t, request);
     wait_for(state, t, request);
     if (already_awaited(state, request)) return;
     if (t.waiting == 0) t.oldest_ticket = request.ticket;
@@ -195,6 +205,8 @@ Database* take(State& state, Template& t, const Request& request) {
         note_waiting(state, t, request);
         return nullptr;
     }
+    board::count_acquire(t.id, GetCurrentTimestamp() - request.since);
+    board::note_leased(t.id, count(state, t, DatabaseState::leased) + 1);
     d->role = request.role;
     d->holder.session = request.session;
     strlcpy(NameStr(d->holder.application), request.application, NAMEDATALEN);
@@ -329,6 +341,7 @@ bool end_if_over(State& state, const Lease& lease) {
         look_again(state, GetCurrentTimestamp());
         return false;
     }
+    if (abandoned) board::count(d->of->id, Count::abandoned);
     if (abandoned)
         ereport(LOG, (errmsg("testpool: the lease of database \"%s\" was abandoned by process %d",
                              NameStr(d->name), lease.session.pid)));

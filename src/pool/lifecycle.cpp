@@ -228,6 +228,13 @@ void carry_over(const State& before, State& state) {
     }
 }
 
+void forget_tallies_of_gone(const State& state) {
+    Tally tally;
+    for (int i = 0; board::tally_at(i, &tally); i++)
+        if (tally.of != 0 && find_template(state, tally.of) == nullptr)
+            board::forget_tally(tally.of);
+}
+
 void forget_waiting(State& state) {
     state.awaited = NIL;
     for (Template& t : templates(state)) {

@@ -1,6 +1,7 @@
 // The transitions that the files of this folder share.
 #pragma once
 
+#include "board/tally.h"
 #include "pool/pool.h"
 
 namespace testpool::pool {

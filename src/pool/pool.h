@@ -18,6 +18,8 @@ void take_back(State& state, const Reply& reply);
 /// Forgets who waits; serve() notes it again.
 void forget_waiting(State& state);
 
+/// Forgets what was counted for templates that are no more.
+void forget_tallies_of_gone(const State& state);
 /// When the server has started: discards the templates that a crash has spoiled.
 void discard_gone(State& state);
 /// After the tables were read anew: what they do not tell is taken over from the state before.

@@ -38,15 +38,15 @@ bool has_databases(const State& state, const Template& t) {
 /// Discarded templates are remembered for their reason, until the same hash is built again or the
 /// list is long. One that still has databases stays.
 void forget_old(State& state, const char* rebuilt) {
-    constexpr int longest = 200;
     int remembered = 0;
     for (Template& t : templates(state)) remembered += t.state == TemplateState::discarded;
     ListCell* cell = nullptr;
     foreach (cell, state.templates) {
         auto* t = static_cast<Template*>(lfirst(cell));
         if (t->state != TemplateState::discarded || has_databases(state, *t)) continue;
-        if (strcmp(t->hash, rebuilt) != 0 && remembered <= longest) continue;
+        if (strcmp(t->hash, rebuilt) != 0 && remembered <= remembered_templates) continue;
         catalog::remove(*t);
+        board::forget_tally(t->id);
         state.templates = foreach_delete_current(state.templates, cell);
         remembered--;
     }
@@ -196,7 +196,10 @@ std::optional<Reply> reset(State& state, const Request& request) {
     if (state.databases != NIL) return std::nullopt;
     for (Template& t : templates(state))
         if (OidIsValid(t.oid)) return std::nullopt;
-    for (Template& t : templates(state)) catalog::remove(t);
+    for (Template& t : templates(state)) {
+        catalog::remove(t);
+        board::forget_tally(t.id);
+    }
     state.templates = NIL;
     return Reply{};
 }

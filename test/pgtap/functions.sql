@@ -15,6 +15,9 @@ INSERT INTO contract VALUES
     ('url', 'text', 'database text', 'text', 's', 'r'),
     ('prewarm', 'text, integer', 'hash text, count integer', 'integer', 'v', 'u'),
     ('reset', '', '', 'void', 'v', 'u'),
+    ('advice', '', '', 'setof text', 's', 'r'),
+    ('tallies', '', '', 'setof testpool.tally', 'v', 'r'),
+    ('reset_stats', '', '', 'void', 'v', 'r'),
     ('version', '', '', 'text', 'i', 's'),
     ('created', '', '', 'void', 'v', 'u');
 
@@ -27,7 +30,8 @@ SELECT has_function('testpool'::name, name::name, string_to_array(arguments, ', 
 SELECT is(pg_get_function_arguments(p.oid), defaults, format('%s(%s): names and defaults', name, arguments))
   FROM contract JOIN pg_proc p ON p.proname = name AND p.pronamespace = 'testpool'::regnamespace;
 SELECT function_returns('testpool'::name, name::name, result) FROM contract;
-SELECT function_lang_is('testpool'::name, name::name, string_to_array(arguments, ', ')::name[], 'c') FROM contract;
+SELECT function_lang_is('testpool'::name, name::name, string_to_array(arguments, ', ')::name[],
+                        CASE name WHEN 'advice' THEN 'sql' ELSE 'c' END) FROM contract;
 SELECT is(p.provolatile, volatility, format('%s: volatility', name))
   FROM contract JOIN pg_proc p ON p.proname = name AND p.pronamespace = 'testpool'::regnamespace;
 SELECT is(p.proparallel, parallel, format('%s: parallel safety', name))
@@ -36,7 +40,8 @@ SELECT isnt_strict('testpool'::name, name::name, name || ' checks its nulls itse
 SELECT isnt_definer('testpool'::name, name::name, name || ' runs with the rights of its caller') FROM contract;
 SELECT is(p.prokind, 'f', name || ' is a plain function') FROM contract
   JOIN pg_proc p ON p.proname = name AND p.pronamespace = 'testpool'::regnamespace;
-SELECT ok(NOT proretset, proname || ' returns one value') FROM pg_proc WHERE pronamespace = 'testpool'::regnamespace;
+SELECT is(proretset, result LIKE 'setof %', name || ' returns one value, or a set of them')
+  FROM contract JOIN pg_proc ON proname = name AND pronamespace = 'testpool'::regnamespace;
 
 -- The extension itself.
 SELECT has_extension('testpool');

@@ -1,0 +1,134 @@
+// Tallies: counted by the steward, read by anybody.
+
+#include "board/memory.h"
+
+namespace testpool::board {
+
+namespace {
+
+Tally fresh(int32 of) {
+    Tally tally{};
+    tally.of = of;
+    tally.since = GetCurrentTimestamp();
+    return tally;
+}
+
+Tally* find(int32 of) {
+    for (Tally& tally : tallies())
+        if (tally.of == of) return &tally;
+    return nullptr;
+}
+
+/// Changes the tally of a template, which is made if there is none.
+template <class Change>
+void change(int32 of, Change change) {
+    locked(LW_EXCLUSIVE, [&] {
+        Tally* tally = find(of);
+        if (tally == nullptr && (tally = find(0)) != nullptr) *tally = fresh(of);
+        if (tally != nullptr) change(*tally);
+    });
+}
+
+int64& at(Tally& tally, Count what) { return tally.counts[static_cast<size_t>(what)]; }
+
+int64 minute_of(TimestampTz time) { return time / (SECS_PER_MINUTE * USECS_PER_SEC); }
+
+Minute& this_minute(Tally& tally, TimestampTz now) {
+    int64 number = minute_of(now);
+    Minute& minute = tally.minutes[number % Tally::minutes_kept];
+    if (minute.number != number) minute = {number, 0, 0};
+    return minute;
+}
+
+}  // namespace
+
+void count(int32 of, Count what, int64 number) {
+    change(of, [&](Tally& tally) { at(tally, what) += number; });
+}
+
+void count_acquire(int32 of, int64 waited_us) {
+    TimestampTz now = GetCurrentTimestamp();
+    change(of, [&](Tally& tally) {
+        at(tally, Count::acquires)++;
+        at(tally, Count::waited_us) += waited_us;
+        histogram::count(tally.waits, waited_us);
+        this_minute(tally, now).acquires++;
+        this_minute(tally, now).waited_us += waited_us;
+        tally.used_at = now;
+    });
+}
+
+void count_timeout(int32 of, int64 waited_us) {
+    TimestampTz now = GetCurrentTimestamp();
+    change(of, [&](Tally& tally) {
+        at(tally, Count::timeouts)++;
+        at(tally, Count::waited_us) += waited_us;
+        this_minute(tally, now).waited_us += waited_us;
+    });
+}
+
+void count_failure(int32 of, const char* error) {
+    TimestampTz now = GetCurrentTimestamp();
+    change(of, [&](Tally& tally) {
+        at(tally, Count::failures)++;
+        tally.failed_at = now;
+        copy_text(tally.error, sizeof(tally.error), error);
+    });
+}
+
+void count_refusal(int32 of, const char* why) {
+    change(of, [&](Tally& tally) {
+        at(tally, Count::refusals)++;
+        copy_text(tally.refusal, sizeof(tally.refusal), why);
+    });
+}
+
+void note_leased(int32 of, int32 leased) {
+    change(of, [&](Tally& tally) {
+        tally.gauges.most_leased = std::max(tally.gauges.most_leased, leased);
+    });
+}
+
+void note_debt(int32 of, int32 databases, int64 bytes) {
+    change(of, [&](Tally& tally) {
+        tally.gauges.debt = databases;
+        tally.gauges.debt_bytes = bytes;
+    });
+}
+
+void forget_tally(int32 of) {
+    locked(LW_EXCLUSIVE, [&] {
+        if (Tally* tally = find(of)) *tally = {};
+    });
+}
+
+bool tally_at(int index, Tally* tally) {
+    if (index >= memory->tallies) return false;
+    locked(LW_SHARED, [&] { *tally = tallies()[index]; });
+    return true;
+}
+
+void reset_tallies() {
+    locked(LW_EXCLUSIVE, [] {
+        for (Tally& tally : tallies())
+            if (tally.of != 0) {
+                Gauges now = {.debt = tally.gauges.debt, .debt_bytes = tally.gauges.debt_bytes};
+                TimestampTz used_at = tally.used_at;
+                tally = fresh(tally.of);
+                tally.gauges = now;
+                tally.used_at = used_at;
+            }
+    });
+}
+
+Minute last_minutes(const Tally& tally, TimestampTz now) {
+    Minute sum{};
+    for (const Minute& minute : tally.minutes) {
+        if (minute.number <= minute_of(now) - Tally::minutes_kept) continue;
+        sum.waited_us += minute.waited_us;
+        sum.acquires += minute.acquires;
+    }
+    return sum;
+}
+
+}  // namespace testpool::board

@@ -1,0 +1,80 @@
+// Tallies: what happened in the pool of each template since the server started, or since somebody
+// reset them. The steward counts; anybody reads, without asking it.
+#pragma once
+
+#include "board/board.h"
+#include "histogram.h"
+
+namespace testpool {
+
+enum class Count : uint8 {
+    acquires,
+    waits,     // acquires that were not served at once
+    misses,    // of those, the ones that found the template ready and no clone
+    timeouts,  // acquires that gave up
+    waited_us,
+    clones,
+    clone_us,
+    rewinds,  // those that put something back
+    clean,    // rewinds that found nothing changed
+    rewind_us,
+    refusals,  // rewinds that a full clone took the place of
+    drops,
+    drop_us,
+    abandoned,  // leases that ended because nobody was there any more
+    failures,
+    count,
+};
+
+/// What is so now, and not counted.
+struct Gauges {
+    int32 most_leased;  // at once
+    int32 debt;         // databases that wait to be dropped
+    int64 debt_bytes;
+};
+
+struct Minute {
+    int64 number;  // since the epoch
+    int64 waited_us;
+    int64 acquires;
+};
+
+struct Tally {
+    static constexpr int minutes_kept = 10;
+
+    int32 of;  // a template's id; 0: free
+    TimestampTz since;
+    TimestampTz used_at;
+    std::array<int64, static_cast<size_t>(Count::count)> counts;
+    histogram::Histogram waits;
+    std::array<Minute, minutes_kept> minutes;
+    Gauges gauges;
+    TimestampTz failed_at;
+    char error[256];
+    char refusal[256];
+};
+
+namespace board {
+
+/// Counts for a template; forgotten if there is no room for another one.
+void count(int32 of, Count what, int64 number = 1);
+/// An acquire was served so long after it had been asked.
+void count_acquire(int32 of, int64 waited_us);
+/// The same for one that gave up.
+void count_timeout(int32 of, int64 waited_us);
+void count_failure(int32 of, const char* error);
+void count_refusal(int32 of, const char* why);
+void note_leased(int32 of, int32 leased);
+void note_debt(int32 of, int32 databases, int64 bytes);
+void forget_tally(int32 of);
+
+/// Copies the tally at that index; false: there is no such place. A free one has no template.
+bool tally_at(int index, Tally* tally);
+void reset_tallies();
+
+/// The sums of the last ten minutes.
+Minute last_minutes(const Tally& tally, TimestampTz now);
+
+}  // namespace board
+
+}  // namespace testpool
