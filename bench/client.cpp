@@ -1,6 +1,6 @@
-// The client of the benches: some threads that run test after test, each in the same steps, and time
-// every step. It knows nothing of testpool; what a step does is SQL on the command line, so that all
-// contestants are driven by the same program.
+// The client of the benches: some threads that run test after test, each in the same steps, and
+// time every step. It knows nothing of testpool; what a step does is SQL on the command line, so
+// that all contestants are driven by the same program.
 //
 //   client [--clients N] [--tests N | --seconds N] [STEP SQL]…
 //
@@ -17,8 +17,12 @@
 // In all of them :db is the name of the database, :client the number of the client, and :n a number
 // with 999 unused ones after it. Connections are made as libpq's environment variables say.
 //
-// Prints a line for each test: client, when it began, and how long take, connect (with first), work,
-// clean and give took, in µs; then the note's columns. The last line is "run" and the µs it all took.
+// A take or give that begins with "GET http" or "POST http" is a request to a service that answers
+// as IntegreSQL does: with the JSON of a connection, and a number that is :id afterwards.
+//
+// Prints a line for each test: client, when it began, and how long take, connect (with first),
+// work, clean and give took, in µs; then the note's columns. The last line is "run" and the µs it
+// all took.
 
 #include <libpq-fe.h>
 
@@ -31,6 +35,10 @@
 #include <thread>
 #include <vector>
 
+#ifdef WITH_HTTP
+#include <curl/curl.h>
+#endif
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -38,7 +46,7 @@ using Texts = std::vector<std::string>;
 
 struct Plan {
     int clients = 1;
-    long tests = -1;   // of all clients together; negative: as many as the seconds allow
+    long tests = -1;  // of all clients together; negative: as many as the seconds allow
     double seconds = 0;
     std::map<std::string, Texts> steps;
 
@@ -65,7 +73,7 @@ std::atomic<long> next_number =
 PGconn* connect(const std::string& database) {
     const char* keys[] = {"dbname", nullptr};
     const char* values[] = {database.empty() ? nullptr : database.c_str(), nullptr};
-    PGconn* connection = PQconnectdbParams(keys, values, 0);
+    PGconn* connection = PQconnectdbParams(keys, values, 1);  // may be a whole connection string
     if (PQstatus(connection) != CONNECTION_OK) fail("connecting to " + database, connection);
     return connection;
 }
@@ -80,6 +88,56 @@ Texts query(PGconn* connection, const std::string& sql) {
         for (int i = 0; i < PQnfields(result); i++) row.emplace_back(PQgetvalue(result, 0, i));
     PQclear(result);
     return row;
+}
+
+#ifdef WITH_HTTP
+size_t append(char* data, size_t size, size_t count, void* text) {
+    static_cast<std::string*>(text)->append(data, size * count);
+    return size * count;
+}
+
+/// "METHOD URL"; returns the answer. Each thread keeps its connection.
+std::string request(const std::string& what) {
+    static thread_local CURL* curl = curl_easy_init();
+    size_t space = what.find(' ');
+    std::string answer;
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, what.substr(0, space).c_str());
+    curl_easy_setopt(curl, CURLOPT_URL, what.substr(space + 1).c_str());
+    curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+    if (CURLcode code = curl_easy_perform(curl); code != CURLE_OK) {
+        std::fprintf(stderr, "client: %s: %s\n", what.c_str(), curl_easy_strerror(code));
+        std::_Exit(1);
+    }
+    return answer;
+}
+
+#else
+
+std::string request(const std::string& what) {
+    std::fprintf(stderr, "client: %s: it was built without HTTP\n", what.c_str());
+    std::_Exit(1);
+}
+
+#endif
+
+/// A member of a JSON object, a text or a number; nothing in it is escaped.
+std::string member(const std::string& json, const std::string& name) {
+    size_t at = json.find("\"" + name + "\":");
+    if (at == std::string::npos) return "";
+    at += name.size() + 3;
+    bool quoted = json[at] == '"';
+    size_t end = quoted ? json.find('"', ++at) : json.find_first_of(",}", at);
+    return json.substr(at, end - at);
+}
+
+std::string connection_of(const std::string& json) {
+    std::string config = json.substr(std::min(json.size(), json.find("\"config\":") + 9));
+    return "host=" + member(config, "host") + " port=" + member(config, "port") +
+           " user=" + member(config, "username") + " password='" + member(config, "password") +
+           "' dbname=" + member(config, "database");
 }
 
 void replace(std::string& text, const std::string& name, const std::string& value) {
@@ -125,14 +183,25 @@ class Client {
     std::string filled(std::string text) const {
         replace(text, ":db", database_);
         replace(text, ":client", std::to_string(number_));
+        replace(text, ":id", id_);
         replace(text, ":n", n_);
         return text;
     }
 
-    Texts run(PGconn* connection, const char* step) const {
+    Texts run(PGconn* connection, const char* step) {
         Texts row;
-        for (const std::string& sql : plan_[step]) row = query(connection, filled(sql));
+        for (const std::string& text : plan_[step]) {
+            std::string what = filled(text);
+            row = what.find(" http") < 5 ? ask_service(what) : query(connection, what);
+        }
         return row;
+    }
+
+    Texts ask_service(const std::string& what) {
+        std::string answer = request(what);
+        if (answer.empty()) return {};
+        id_ = member(answer, "id");
+        return {connection_of(answer)};
     }
 
     long lap() {
@@ -147,6 +216,7 @@ class Client {
     Clock::time_point lap_;
     PGconn* home_;
     std::string database_;
+    std::string id_;
     std::string n_;
     std::string log_;
 };

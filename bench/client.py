@@ -1,4 +1,4 @@
-"""Runs client.cpp, which is compiled when it is first needed."""
+"""Runs client.cpp, which is compiled when it is first needed: with libcurl only for services."""
 
 import subprocess
 from pathlib import Path
@@ -6,25 +6,28 @@ from pathlib import Path
 import server
 
 SOURCE = server.HERE / "client.cpp"
-PROGRAM = server.HERE.parent / "build" / "bench-client"
+BUILD = server.HERE.parent / "build"
 STEPS = ["take_us", "connect_us", "work_us", "clean_us", "give_us"]
 TIMES = ["client", "began_us", *STEPS]
 
 
-def program():
-    if not PROGRAM.exists() or PROGRAM.stat().st_mtime < SOURCE.stat().st_mtime:
+def program(http):
+    path = BUILD / ("bench-client-http" if http else "bench-client")
+    if not path.exists() or path.stat().st_mtime < SOURCE.stat().st_mtime:
         config = subprocess.run(["pg_config", "--includedir", "--libdir"], check=True,
                                 capture_output=True, text=True).stdout.split()
-        PROGRAM.parent.mkdir(exist_ok=True)
-        subprocess.run(["g++", "-O2", "-std=gnu++20", "-I" + config[0], str(SOURCE), "-o", str(PROGRAM),
-                        "-L" + config[1], "-lpq", "-pthread"], check=True)
-    return str(PROGRAM)
+        BUILD.mkdir(exist_ok=True)
+        subprocess.run(["g++", "-O2", "-std=gnu++20", "-I" + config[0], str(SOURCE), "-o", str(path),
+                        "-L" + config[1], "-lpq", "-pthread", *(["-DWITH_HTTP", "-lcurl"] if http else [])],
+                       check=True)
+    return str(path)
 
 
 def run(steps, clients=1, tests=None, seconds=None, note=()):
     """Runs tests of these steps, a dict of lists of SQL. Returns a dict for each test, with the columns
     of its note under the names given, and the µs that the whole run took."""
-    command = [program(), "--clients", str(clients)]
+    http = any("://" in statement for statement in steps.get("take", []))
+    command = [program(http), "--clients", str(clients)]
     command += ["--seconds", str(seconds)] if tests is None else ["--tests", str(tests)]
     for step, statements in steps.items():
         for statement in statements:

@@ -4,6 +4,9 @@ Those marked "not isolated" are floors: they cost least, and tests see each othe
 TRUNCATE and DELETE have a database for each client; a test that runs DDL is not undone by them.
 """
 
+import json
+import urllib.request
+import uuid
 from dataclasses import dataclass, field
 
 import server
@@ -46,13 +49,33 @@ def per_test(database, strategy):
         "give": ["DROP DATABASE :db"]})
 
 
+def integresql(template, url):
+    """A service that is running: it is given the same template, and asked for a database for each test."""
+    key = "bench-" + uuid.uuid4().hex
+    templates_url = f"{url.rstrip('/')}/api/v1/templates"
+    config = ask(templates_url, "POST", {"hash": key})["database"]["config"]
+    uri = "postgresql://{username}:{password}@{host}:{port}/{database}".format(**config)
+    template.fill(uri)
+    ask(f"{templates_url}/{key}", "PUT")
+    tests = f"{templates_url}/{key}/tests"
+    return Contestant("IntegreSQL", {"take": [f"GET {tests}"], "give": [f"POST {tests}/:id/recreate"]})
+
+
+def ask(url, method, body=None):
+    request = urllib.request.Request(url, json.dumps(body or {}).encode(), {"Content-Type": "application/json"},
+                                     method=method)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request) as answer:
+        return json.loads(answer.read() or "null")
+
+
 def own_database(name, **steps):
     return Contestant(name, {"database": ["bench_own_:client"], **steps})
 
 
-def furnish(template, clients, ready):
+def furnish(template, clients, ready, service=None):
     """Makes what the contestants need: the template, a pool, a shared database and one for each client.
-    Returns the contestants."""
+    Returns the contestants, IntegreSQL among them if there is its URL."""
     server.configure(pool_size=ready)
     server.sql("CREATE EXTENSION testpool")
     server.sql(SETTLE)
@@ -62,7 +85,7 @@ def furnish(template, clients, ready):
     tables = [table for (table,) in server.sql(
         "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
         "WHERE schemaname NOT IN ('pg_catalog', 'information_schema')", "bench_shared")]
-    return all_of(template, database, tables)
+    return all_of(template, database, tables) + ([integresql(template, service)] if service else [])
 
 
 def all_of(template, database, tables):

@@ -26,7 +26,7 @@ def steps(way, template_database, lease):
             "give": ["DROP DATABASE :db", f"CREATE DATABASE :db TEMPLATE {template_database} STRATEGY {way}"]}
 
 
-def measure(template, fsync, rounds):
+def measure(template, fsync, rounds, tests):
     database = template.build()
     lease = server.value(f"SELECT testpool.acquire('{template.name}')")
     for way in ("wal_log", "file_copy"):
@@ -35,6 +35,8 @@ def measure(template, fsync, rounds):
     server.until(server.settled)
     slow = SLOW.get(template.name, {})
     for test, work in template.tests.items():
+        if tests and test not in tests.split(","):
+            continue
         for number in range(rounds):
             for way, count in (TESTS | slow).items():
                 if way in slow and test != "20 rows":
@@ -52,17 +54,18 @@ def measure(template, fsync, rounds):
         server.sql(f"DROP DATABASE bench_{way}")
 
 
-def main(results, rounds, *names):
+def main(results, rounds, names="", tests=""):
+    """Of all templates and tests, or only of those named, with commas between."""
     fsync = server.value("SHOW fsync")
     server.configure(pool_size=0, pool_max=1, lease_grace=3_600_000)
     server.sql("CREATE EXTENSION testpool")
     server.write_machine(results)
     for template in templates.ALL:
-        if names and template.name not in names:
+        if names and template.name not in names.split(","):
             continue
         others = [row for row in server.read(results, "recycle")
                   if (row["fsync"], row["template"]) != (fsync, template.name)]
-        server.write(results, "recycle", others + list(measure(template, fsync, int(rounds))))
+        server.write(results, "recycle", others + list(measure(template, fsync, int(rounds), tests)))
 
 
 main(*sys.argv[1:])

@@ -111,7 +111,7 @@ def idle(rows):
 
 def main(results):
     parts = [machine(results)]
-    for name, chapter in (("speed", speed), ("recycle", rivals.recycle), ("pages", rivals.pages),
+    for name, chapter in (("speed", speed), ("recycle", rivals.recycle), ("pages", rivals.pages), ("reflink", rivals.reflink),
                           ("tax", rivals.tax), ("overtime", rivals.overtime), ("connect", connect), ("door", door),
                           ("growth", growth), ("wake", wake), ("idle", idle)):
         if rows := server.read(results, name):

@@ -41,6 +41,18 @@ def pages(rows):
             + "\n![](pages.svg)\n")
 
 
+def reflink(rows):
+    lines = []
+    for template, in distinct(rows, "template"):
+        wall = [column(rows, "wall_us", template=template, contestant=way) for way in ("rewind", "WAL_LOG", "FILE_COPY")]
+        lines.append([template, *map(ms_spread, wall),
+                      f"**{times(statistics.median(wall[2]) / statistics.median(wall[0]))}**"])
+    return ("## Reflink: where a copy shares its blocks\n\n"
+            "PostgreSQL 18 on XFS, file_copy_method = clone, fsync off; a test of 20 rows. ms; median\n"
+            "(least–largest).\n\n"
+            + table(["", "rewind", "DROP + CREATE, WAL_LOG", "DROP + CREATE, reflink", "reflink ÷ rewind"], lines))
+
+
 def tax_table(rows, fsync):
     counts = [clients for (clients,) in distinct(rows, "clients")]
     rates = {}

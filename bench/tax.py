@@ -27,9 +27,9 @@ def measure(contestant, work, clients, seconds):
         f"{name}_per_test": round(value / len(tests), 3) for name, value in used.items()}
 
 
-def main(results, rounds, seconds):
+def main(results, rounds, seconds, service=None):
     fsync = server.value("SHOW fsync")
-    field = contestants.furnish(TEMPLATE, max(CLIENTS), READY)
+    field = contestants.furnish(TEMPLATE, max(CLIENTS), READY, service)
     server.write_machine(results)
     rows = []
     for number in range(rounds):
@@ -43,4 +43,4 @@ def main(results, rounds, seconds):
         server.write(results, "tax", others + rows)
 
 
-main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
+main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), *sys.argv[4:])

@@ -27,13 +27,16 @@ class Template:
     def build(self):
         """Makes it a finalized template of testpool, under its name; returns the database."""
         database = server.value(f"SELECT testpool.init_template('{self.name}')")
+        self.fill(database)
+        server.sql(f"SELECT testpool.finalize('{self.name}')")
+        return database
+
+    def fill(self, database):
         if self.rows:
             for first in range(1, self.tables + 1, 50):  # within the locks of one transaction
                 server.sql(self.script(first, min(first + 49, self.tables)), database)
         else:
             load_zabbix(database)
-        server.sql(f"SELECT testpool.finalize('{self.name}')")
-        return database
 
     def script(self, first, last):
         return "".join(f"""
