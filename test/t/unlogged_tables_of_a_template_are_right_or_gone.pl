@@ -27,7 +27,8 @@ $t->is_put_back('dropped', 'rewind', 'DROP TABLE fast, fast_empty');
 $t->is_put_back('made logged', 'rewind', 'ALTER TABLE fast SET LOGGED');
 
 # Without a crash they survive, as in any database.
-$node->restart('fast');
+$node->stop('fast');
+$node->start;
 my $database = $t->acquire;
 is($node->query('SELECT count(*) FROM fast', database => $database), 3000, 'a restart keeps their rows');
 $t->equals($database, 'after a restart');

@@ -14,8 +14,18 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestpoolCluster;
 
-# A template with something of everything, small enough to be compared often.
+# A template with something of everything, small enough to be compared often. Autovacuum visits shared
+# catalogs from any database, and notes there what it saw of them: that is no rewind's affair.
 our $content = <<'SQL';
+SET allow_system_table_mods = on;
+DO $$
+DECLARE shared regclass;
+BEGIN
+    FOR shared IN SELECT oid FROM pg_class WHERE relisshared AND relkind = 'r' LOOP
+        EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = off)', shared);
+    END LOOP;
+END $$;
+RESET allow_system_table_mods;
 CREATE EXTENSION amcheck;
 CREATE TABLE big (id serial PRIMARY KEY, t text);
 INSERT INTO big (t) SELECT repeat('x', 100) || i FROM generate_series(1, 5000) i;
