@@ -22,8 +22,29 @@ void pin_settings() {
         SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
 }
 
+/// Autovacuum cleans the shared catalogs from within any database, and notes their sizes in that
+/// database's pg_class: sealed templates and clean clones would change. Other databases are left.
+void leave_shared_catalogs_alone() {
+    SetConfigOption("allow_system_table_mods", "on", PGC_SUSET, PGC_S_OVERRIDE);
+    spi([] {
+        SPI_execute(R"(
+            DO $$
+            DECLARE shared regclass;
+            BEGIN
+                FOR shared IN SELECT oid FROM pg_catalog.pg_class
+                               WHERE relisshared AND relkind = 'r'
+                LOOP
+                    EXECUTE pg_catalog.format(
+                        'ALTER TABLE %s SET (autovacuum_enabled = off)', shared);
+                END LOOP;
+            END $$)",
+                    false, 0);
+    });
+}
+
 /// The second time freezes what the first time wrote: the statistics.
 void vacuum() {
+    transaction(leave_shared_catalogs_alone);
     transaction([] { utility("VACUUM (FREEZE, ANALYZE)"); });
     transaction([] { utility("VACUUM (FREEZE)"); });
 }
