@@ -42,10 +42,11 @@ struct Template {
     TimestampTz retry_at;
 
     // Not in the catalog:
-    Reply error;           // of the last seal
-    int waiting;           // acquires that wait for a clone
-    uint64 oldest_ticket;  // of those
-    int prewarm;           // clones that prewarm() waits for
+    Reply error;               // of the last seal
+    int waiting;               // acquires that wait for a clone
+    uint64 oldest_ticket;      // of those
+    int prewarm;               // clones that prewarm() waits for
+    const char* clone_reason;  // of a used clone that was dropped: the next one is in its place
 
     bool is_root() const { return hash == nullptr; }
 };

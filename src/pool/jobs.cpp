@@ -161,6 +161,7 @@ Database& begin_clone(State& state, Template& t) {
     d->state = DatabaseState::cloning;
     d->generation = 1;
     d->created_at = GetCurrentTimestamp();
+    std::swap(d->clone_reason, t.clone_reason);
     catalog::insert(*d);
     MemoryContext caller = MemoryContextSwitchTo(state.memory);
     state.databases = lappend(state.databases, d);
@@ -170,6 +171,7 @@ Database& begin_clone(State& state, Template& t) {
 
 void forget(State& state, Database& d) {
     catalog::remove(d);
+    if (d.clone_reason != nullptr) set_text(state, d.of->clone_reason, d.clone_reason);
     state.databases = list_delete_ptr(state.databases, &d);
     for (const char** text : {&d.reason, &d.error, &d.clone_reason})
         set_text(state, *text, nullptr);
@@ -319,7 +321,7 @@ void cloned(State& state, Database& d, const Outcome& outcome) {
     }
     count_timed(t, Count::clones, Count::clone_us, outcome);
     d.rewindable = outcome.rewindable;
-    if (d.generation > 1) {
+    if (d.generation > 1 || d.clone_reason != nullptr) {
         d.recycled = "clone";
         d.recycle_us = outcome.microseconds;
         d.relations = 0;
