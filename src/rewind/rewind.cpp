@@ -64,7 +64,7 @@ class Rewind {
         each_pair([&](const Fork* s, const Fork* t) {
             if (s != nullptr)
                 restore_fork(*s, t);
-            else
+            else if (t != nullptr)
                 remove_extra(*t);
         });
     }
