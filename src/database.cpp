@@ -308,6 +308,14 @@ void seal(const Job& job, int desk, Outcome& outcome) {
     });
 }
 
+void vacuum_catalogs() {
+    transaction([] {  // without TRUNCATE, which would make sessions wait that log in
+        utility(
+            "VACUUM (SKIP_LOCKED, INDEX_CLEANUP on, TRUNCATE off) "
+            "pg_catalog.pg_database, testpool.database");
+    });
+}
+
 void rewind(const Job& job, Outcome& outcome) {
     transaction([&] { end_sessions(job.oid); });  // they might hold the lock taken next
     LockSharedObjectForSession(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);

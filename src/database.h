@@ -43,4 +43,8 @@ void seal(const Job& job, int desk, Outcome& outcome);
 /// Rewinds a used clone. Raises if a full clone is needed instead.
 void rewind(const Job& job, Outcome& outcome);
 
+/// Frees the room that leases and renamed databases have left in pg_database, its indexes and our
+/// table; autovacuum comes too seldom.
+void vacuum_catalogs();
+
 }  // namespace testpool::database
