@@ -1,7 +1,8 @@
 """Growth: what becomes larger over many cycles of acquire and release.
 
 Two clients acquire and release without a pause. With testpool.recycle = auto a released database is
-rewound; with recreate every cycle drops a database and makes another. After each tenth of the cycles, once the workers have caught up, everything that could grow is measured.
+rewound; with recreate every cycle drops a database and makes another. After each tenth of the cycles,
+once the workers have caught up, everything that could grow is measured.
 The first tenth is the warm-up: free space, caches and the pool itself reach their size.
 """
 
