@@ -146,6 +146,7 @@ def write_machine(results):
         "testpool.workers": value("SHOW testpool.workers"),
         "Priority": f"nice {os.nice(0)}, servers and clients alike",
         "Load average": f"{os.getloadavg()[0]:.1f} when it began",
+        "Beside it": os.environ.get("BENCH_NOTE", ""),
         "Date": time.strftime("%Y-%m-%d", time.gmtime()),
     }
-    write(results, "machine", [{"what": k, "value": v} for k, v in facts.items()])
+    write(results, "machine", [{"what": k, "value": v} for k, v in facts.items() if v])
