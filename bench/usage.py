@@ -38,6 +38,6 @@ def now():
         try:
             found["cpu_ms"] += cpu_ms(pid)
             found["written_bytes"] += written(pid)
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             pass  # it has ended since
     return found
