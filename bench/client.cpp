@@ -10,7 +10,8 @@
 //   --first SQL    the first query in the database; its answer ends "asking"
 //   --work SQL …   the test
 //   --clean SQL …  in the database, after the test
-//   --give SQL …   in the home database, after the connection to the database was closed
+//   --leave SQL …  in the home database, after the connection to the database was closed; not timed
+//   --give SQL …   in the home database, after that
 //   --note SQL     in the home database, not timed; its row is printed with the test
 // and --finish SQL, in the home database, once all tests are done; it counts as part of the run.
 //
@@ -167,6 +168,8 @@ class Client {
         run(connection, "clean");
         long clean = lap();
         PQfinish(connection);
+        run(home_, "leave");
+        lap();
         run(home_, "give");
         long give = lap();
         char line[200];

@@ -9,6 +9,7 @@ import sys
 import client
 import server
 import templates
+from contestants import EMPTY
 
 ROUNDS = 3  # the first is the warm-up
 TEMPLATE = templates.MIDDLE
@@ -29,10 +30,11 @@ def main(results):
     server.sql("CREATE EXTENSION testpool")
     database = TEMPLATE.build()
     lease = server.value(f"SELECT testpool.acquire('{TEMPLATE.name}')")
-    ways = {"rewind": {"database": [lease], "give": ["SELECT testpool.recreate(':db')"], "note": [NOTE]}}
+    ways = {"rewind": {"database": [lease], "leave": [EMPTY], "give": ["SELECT testpool.recreate(':db')"],
+                       "note": [NOTE]}}
     for strategy in ("WAL_LOG", "FILE_COPY"):
         server.sql(f"CREATE DATABASE bench_{strategy} TEMPLATE {database} STRATEGY {strategy}")
-        ways[strategy] = {"database": [f"bench_{strategy.lower()}"], "give": [
+        ways[strategy] = {"database": [f"bench_{strategy.lower()}"], "leave": [EMPTY], "give": [
             "DROP DATABASE :db", f"CREATE DATABASE :db TEMPLATE {database} STRATEGY {strategy}"]}
     server.write_machine(results)
     rows = []

@@ -11,6 +11,7 @@ import sys
 import client
 import server
 import templates
+from contestants import EMPTY
 
 TESTS = {"rewind": 5, "WAL_LOG": 2, "FILE_COPY": 2}  # a round
 SLOW = {"1.6 GB": {"WAL_LOG": 1, "FILE_COPY": 1}}  # seconds each, whatever the test did
@@ -21,8 +22,8 @@ COLUMNS = ["way", "server_us", "relations", "pages", "clone_reason"]
 
 def steps(way, template_database, lease):
     if way == "rewind":
-        return {"database": [lease], "give": ["SELECT testpool.recreate(':db')"], "note": [NOTE]}
-    return {"database": [f"bench_{way.lower()}"],
+        return {"database": [lease], "leave": [EMPTY], "give": ["SELECT testpool.recreate(':db')"], "note": [NOTE]}
+    return {"database": [f"bench_{way.lower()}"], "leave": [EMPTY],
             "give": ["DROP DATABASE :db", f"CREATE DATABASE :db TEMPLATE {template_database} STRATEGY {way}"]}
 
 
