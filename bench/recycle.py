@@ -64,9 +64,11 @@ def main(results, rounds, names="", tests=""):
     for template in templates.ALL:
         if names and template.name not in names.split(","):
             continue
-        others = [row for row in server.read(results, "recycle")
-                  if (row["fsync"], row["template"]) != (fsync, template.name)]
-        server.write(results, "recycle", others + list(measure(template, fsync, int(rounds), tests)))
+        rows = [row for row in server.read(results, "recycle")
+                if (row["fsync"], row["template"]) != (fsync, template.name)]
+        for row in measure(template, fsync, int(rounds), tests):
+            rows.append(row)
+            server.write(results, "recycle", rows)
 
 
 main(*sys.argv[1:])
