@@ -31,7 +31,8 @@ def median_ms(numbers):
 class Plot:
     def __init__(self, title, x, y, log="xy"):
         self.figure, self.axes = pyplot.subplots(layout="constrained")
-        self.axes.set(title=title, xlabel=x, ylabel=y)
+        self.axes.set(xlabel=x, ylabel=y)
+        self.figure.suptitle(title, fontsize="medium", x=0.01, horizontalalignment="left")
         for axis, name in ((self.axes.xaxis, "x"), (self.axes.yaxis, "y")):
             if name in log:
                 getattr(self.axes, f"set_{name}scale")("log")
@@ -48,7 +49,7 @@ class Plot:
 
 
 def recycle(rows, path):
-    plot = Plot("A test inserts 20 rows, updates 10 and deletes 1: how long until its database is new again",
+    plot = Plot("After 20 inserts, 10 updates, 1 delete: how long until the database is new again",
                 "template, MB", "ms")
     rows = [row for row in rows if row["fsync"] == "off"]
     sizes = sorted({int(row["megabytes"]) for row in rows})
