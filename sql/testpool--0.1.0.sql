@@ -341,7 +341,7 @@ COMMENT ON FUNCTION testpool.init_template(text, text, text) IS
 hash: 1 to 1,024 bytes of any text, case-sensitive. base: hash of a finalized template to start from; null: testpool.root_template. name: a human name, 1 to 63 bytes.
 Returns the name of a new database, owned by the calling role, that the caller is to fill before it calls finalize; null if the template is ready. The claim ends with discard, with a roll-back, or once its session is gone and nobody has been in the database for testpool.lease_grace; then the database is dropped.
 Blocks, interruptibly, while another session builds, for at most testpool.template_timeout.
-Errors: 22023 bad argument; 42704 unknown base; 55000 base not finalized or discarded, or the build it waited for was discarded; 55P03 timed out; 53400 testpool.max_databases is reached; 25006; and what CREATE DATABASE raises.
+Errors: 22023 bad argument; 42704 unknown base; 55000 base not finalized or discarded, or the build it waited for was discarded; 55P03 timed out; 53100 the disk is nearly full; 53400 testpool.max_databases or testpool.max_size is reached, and all is in use; 25006; and what CREATE DATABASE raises.
 Privileges: EXECUTE; neither CREATEDB nor superuser.';
 
 CREATE FUNCTION testpool.finalize(hash text)
@@ -382,7 +382,7 @@ COMMENT ON FUNCTION testpool.acquire(text, interval) IS
 hash: of the template; null: the setting testpool.template, else the only finalized template, else, if there is no template at all, a clone of testpool.root_template. timeout: null: testpool.acquire_timeout.
 Returns the name of the database.
 Blocks, interruptibly, while the template is built and until a clone is ready, for at most the timeout.
-Errors: 22023 bad argument; 42704 unknown hash; 42P08 several templates and no choice; 55000 the template was discarded; 55P03 timed out; 25006.
+Errors: 22023 bad argument; 42704 unknown hash; 42P08 several templates and no choice; 53100 the disk is nearly full; 53400 the role has testpool.max_leases_per_role; 55000 the template was discarded; 55P03 timed out; 25006.
 Privileges: EXECUTE.';
 
 CREATE FUNCTION testpool.release(database text DEFAULT NULL)
@@ -432,7 +432,7 @@ COMMENT ON FUNCTION testpool.prewarm(text, integer) IS
 'Waits until so many clones of a template are ready.
 hash: of the template. count: 0 to testpool.pool_max. Returns how many are ready.
 Blocks, interruptibly, while the template is built and until the clones are ready, for at most testpool.acquire_timeout.
-Errors: 22023 bad argument; 42704 unknown hash; 55000 the template was discarded; 55P03 timed out; 25006.
+Errors: 22023 bad argument; 42704 unknown hash; 53100 the disk is nearly full; 55000 the template was discarded; 55P03 timed out; 25006.
 Privileges: EXECUTE.';
 
 CREATE FUNCTION testpool.reset()
@@ -497,6 +497,10 @@ BEGIN ATOMIC
      CROSS JOIN (SELECT sum(2 * most_leased) + 10 FROM testpool.stats) needed(number)
      GROUP BY needed.number, r.reserved
     HAVING sum(2 * s.most_leased) > current_setting('max_connections')::integer - r.reserved
+    UNION ALL
+    SELECT format('The pools take %s of testpool.max_size (%s): raise it, or what is used least recently makes room.',
+                  pg_size_pretty(sum(bytes)), current_setting('testpool.max_size'))
+      FROM testpool.stats HAVING sum(bytes) > 0.9 * nullif(pg_size_bytes(current_setting('testpool.max_size')), 0)
     UNION ALL
     SELECT format('%s of %s processes of testpool run: raise max_worker_processes (%s).',
                   running.number, wanted.number, current_setting('max_worker_processes'))

@@ -5,9 +5,14 @@
 //   4. room for a pool that is full while somebody waits: drop something;
 //   5. clones that were begun and not finished;
 //   6. the pool that is furthest below its target;
-//   7. drops.
+//   7. drops, when they are due or a pool below its target lacks the room.
+// Slow work leaves a worker free for what is quick: a test that only needs a rewind must not wait
+// for somebody's checkpoint.
 
 #include "plan.h"
+
+#include <algorithm>
+#include <cmath>
 
 namespace testpool::plan {
 
@@ -16,17 +21,24 @@ namespace {
 using Chores = std::span<const Chore>;
 using Pools = std::span<const Pool>;
 
+constexpr int most_debt = 16;  // databases
+
+bool has_room(const Pool& pool, Limits limits) {
+    return limits.room > 0 && pool.total < limits.pool_max && pool.bytes <= limits.bytes;
+}
+
 bool may_grow(const Pool& pool, Limits limits) {
-    return !pool.paused && limits.room > 0 && pool.total < limits.pool_max;
+    return !pool.paused && has_room(pool, limits) && (limits.slow || !pool.slow);
 }
 
 int shortfall(const Pool& pool) { return pool.waiting - pool.ready - pool.cloning; }
 
 int distance(const Pool& pool) { return pool.target + shortfall(pool); }
 
-Step first(Chores chores, Urgency urgency) {
+Step first(Chores chores, Urgency urgency, Limits limits) {
     for (int i = 0; i < static_cast<int>(chores.size()); i++)
-        if (chores[i].urgency == urgency) return {Step::chore, i};
+        if (chores[i].urgency == urgency && (limits.slow || !chores[i].slow))
+            return {Step::chore, i};
     return {};
 }
 
@@ -50,23 +62,36 @@ Step furthest_below(Pools pools, Limits limits) {
     return best;
 }
 
-bool someone_waits_for_room(Pools pools, Limits limits) {
-    for (const Pool& pool : pools)
-        if (shortfall(pool) > 0 && !pool.paused && !may_grow(pool, limits)) return true;
-    return false;
+bool lacks_room(Pools pools, Limits limits, int (*lack)(const Pool&)) {
+    return std::ranges::any_of(pools, [&](const Pool& pool) {
+        return lack(pool) > 0 && !pool.paused && !has_room(pool, limits);
+    });
 }
 
 }  // namespace
 
+int target(const Demand& demand) {
+    int taken_meanwhile =
+        static_cast<int>(std::ceil(demand.acquires_per_second * demand.seconds_to_prepare));
+    int wanted = std::max({demand.pool_size, taken_meanwhile, demand.peak - demand.leased});
+    return std::clamp(wanted, 0, std::max(0, demand.pool_max - demand.leased));
+}
+
+bool drops_due(const Debt& debt) {
+    return debt.quiet || debt.needed || debt.databases > most_debt || debt.bytes > debt.bytes_max;
+}
+
 Step next(Chores chores, Pools pools, Limits limits) {
-    if (Step step = first(chores, Urgency::awaited); step.kind != Step::rest) return step;
-    if (Step step = first(chores, Urgency::rewind); step.kind != Step::rest) return step;
+    auto first_of = [&](Urgency urgency) { return first(chores, urgency, limits); };
+    if (Step step = first_of(Urgency::awaited); step.kind != Step::rest) return step;
+    if (Step step = first_of(Urgency::rewind); step.kind != Step::rest) return step;
     if (Step step = longest_waiting(pools, limits); step.kind != Step::rest) return step;
-    if (someone_waits_for_room(pools, limits))
-        if (Step step = first(chores, Urgency::cleanup); step.kind != Step::rest) return step;
-    if (Step step = first(chores, Urgency::unfinished); step.kind != Step::rest) return step;
+    if (lacks_room(pools, limits, shortfall))
+        if (Step step = first_of(Urgency::cleanup); step.kind != Step::rest) return step;
+    if (Step step = first_of(Urgency::unfinished); step.kind != Step::rest) return step;
     if (Step step = furthest_below(pools, limits); step.kind != Step::rest) return step;
-    return first(chores, Urgency::cleanup);
+    if (!limits.drops_due && !lacks_room(pools, limits, distance)) return {};
+    return first_of(Urgency::cleanup);
 }
 
 }  // namespace testpool::plan

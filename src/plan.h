@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 
 namespace testpool::plan {
@@ -18,6 +19,7 @@ enum class Urgency : std::uint8_t {
 /// Work that exists already and that no worker has.
 struct Chore {
     Urgency urgency;
+    bool slow = false;  // may take a checkpoint or many bytes
 };
 
 /// The clones of one template.
@@ -28,12 +30,36 @@ struct Pool {
     int target;                   // how many clones to keep ready when nobody waits
     int waiting;                  // sessions that wait for a clone
     std::uint64_t oldest_ticket;  // of those
-    bool paused;                  // a clone failed a moment ago
+    bool paused;                  // a clone failed a moment ago, or the disk is full
+    bool slow = false;            // a clone takes long
+    std::int64_t bytes = 0;       // of one more clone
 };
 
 struct Limits {
     int pool_max;  // databases a pool
     int room;      // databases that may still be created
+    std::int64_t bytes = std::numeric_limits<std::int64_t>::max();  // that they may have
+    bool slow = true;       // slow work may begin: a worker stays free beside it
+    bool drops_due = true;  // drops may begin though nobody needs the room
+};
+
+/// How much of a pool is used, and how long it takes to replace what is taken.
+struct Demand {
+    int pool_size;  // clones to keep ready, at least
+    int pool_max;
+    int leased;
+    int peak;  // the most that were leased at once, of late
+    double acquires_per_second;
+    double seconds_to_prepare;  // a clone, by cloning or rewinding
+};
+
+/// What waits to be dropped, and what there is to say about it.
+struct Debt {
+    int databases;
+    std::int64_t bytes;
+    std::int64_t bytes_max;
+    bool quiet;   // nobody has acquired for a while
+    bool needed;  // somebody needs the room
 };
 
 struct Step {
@@ -41,6 +67,13 @@ struct Step {
     int index = 0;  // of the chore, or of the pool
     bool operator==(const Step&) const = default;
 };
+
+/// How many clones to keep ready: as many as were in use at once, and as many as are taken while
+/// one is prepared.
+int target(const Demand& demand);
+
+/// True if something should be dropped now rather than when the pool is quiet.
+bool drops_due(const Debt& debt);
 
 /// The next step for a worker that is free.
 Step next(std::span<const Chore> chores, std::span<const Pool> pools, Limits limits);

@@ -1,6 +1,7 @@
 // The settings testpool.*, with unit, bounds and description as they stand in pg_settings.
 
 #include <unistd.h>
+#include <climits>
 
 #include "settings.h"
 
@@ -13,6 +14,11 @@ char* default_template;
 int pool_size;
 int pool_max;
 int max_databases;
+int max_leases_per_role;
+int max_size;
+int min_free_space;
+int max_drop_debt;
+int template_ttl;
 int workers;
 int acquire_timeout;
 int template_timeout;
@@ -92,9 +98,21 @@ void define_sizes() {
             "How many databases one template may have, leased ones included.");
     integer("testpool.max_databases", &max_databases, 1000, {4, 10000}, PGC_POSTMASTER, 0,
             "How many databases, templates included, testpool may have in all.");
+    integer("testpool.max_leases_per_role", &max_leases_per_role, 0, {0, 10000}, PGC_SIGHUP, 0,
+            "How many databases one role may have leased or kept at once.", "0: any number.");
     integer("testpool.workers", &workers, 2, {1, 32}, PGC_POSTMASTER, 0,
             "How many processes create and drop databases.",
             "They and the steward count towards max_worker_processes.");
+}
+
+void define_bytes() {
+    integer("testpool.max_size", &max_size, 0, {0, INT_MAX}, PGC_SIGHUP, GUC_UNIT_MB,
+            "How much disk space templates and clones may take together.",
+            "0: any. Each counts with the size that its template had when it was finalized.");
+    integer("testpool.min_free_space", &min_free_space, 100, {0, INT_MAX}, PGC_SIGHUP, GUC_UNIT_MB,
+            "How much disk space is left free: a database that would take of it is not created.");
+    integer("testpool.max_drop_debt", &max_drop_debt, 1024, {0, INT_MAX}, PGC_SIGHUP, GUC_UNIT_MB,
+            "How much may wait to be dropped before it is dropped although the pool is busy.");
 }
 
 void define_times() {
@@ -103,6 +121,9 @@ void define_times() {
     integer("testpool.template_timeout", &template_timeout, 60'000, {1, longest_timeout},
             PGC_USERSET, GUC_UNIT_MS,
             "How long init_template() waits while another session builds.");
+    integer("testpool.template_ttl", &template_ttl, 7 * SECS_PER_DAY, {0, INT_MAX}, PGC_SIGHUP,
+            GUC_UNIT_S, "After how long without use a template is dropped.",
+            "0: never. One of which a clone is leased or kept is in use.");
     integer("testpool.lease_grace", &lease_grace, 10'000, {0, longest_timeout}, PGC_SIGHUP,
             GUC_UNIT_MS, "How long a lease outlives its session once nobody is in the database.");
 }
@@ -137,6 +158,7 @@ void define() {
     define_recycling();
     define_names();
     define_sizes();
+    define_bytes();
     define_times();
     define_connecting();
     DefineCustomBoolVariable("testpool.vacuum_templates",

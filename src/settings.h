@@ -15,6 +15,11 @@ extern char* default_template;
 extern int pool_size;
 extern int pool_max;
 extern int max_databases;
+extern int max_leases_per_role;
+extern int max_size;        // MB
+extern int min_free_space;  // MB
+extern int max_drop_debt;   // MB
+extern int template_ttl;    // s
 extern int workers;
 extern int acquire_timeout;
 extern int template_timeout;

@@ -2,7 +2,7 @@
 // of the states is in docs/architecture.md.
 #pragma once
 
-#include "board/board.h"
+#include "board/tally.h"
 
 namespace testpool {
 
@@ -47,6 +47,7 @@ struct Template {
     uint64 oldest_ticket;      // of those
     int prewarm;               // clones that prewarm() waits for
     const char* clone_reason;  // of a used clone that was dropped: the next one is in its place
+    board::Usage usage;        // when work was last looked for
 
     bool is_root() const { return hash == nullptr; }
 };
@@ -85,6 +86,8 @@ struct State {
     List* databases = NIL;
     TimestampTz look_again = 0;  // something is due then; 0: nothing is
     List* awaited = NIL;         // names of databases that clients wait to connect to
+    TimestampTz used_at = 0;     // when somebody last acquired
+    bool drops_awaited = false;  // a session waits until something is dropped
 };
 
 /// A List of pointers as a range.

@@ -60,6 +60,7 @@ void read_state() {
     state = fresh;
     pool::post_leases(state);
     pool::forget_tallies_of_gone(state);
+    pool::note_first_use(state);
     if (first)
         if (ErrorData* spoiled = change([] { pool::discard_gone(state); })) report(spoiled);
 }
@@ -100,6 +101,11 @@ void serve_all() {
         }
 }
 
+void keep_within_bounds() {
+    if (!pool::is_out_of_bounds(state)) return;
+    if (ErrorData* failure = change([] { pool::keep_within_bounds(state); })) report(failure);
+}
+
 void hand_out_work() {
     for (int desk = 0; desk < board::desks() && !stale; desk++) {
         if (!board::desk_idle(desk)) continue;
@@ -117,6 +123,7 @@ void look_at_everything() {
         note_finished_jobs();
         end_leases();
         serve_all();
+        if (!stale) keep_within_bounds();
         hand_out_work();
     } while (stale);
 }

@@ -109,6 +109,7 @@ struct Job {
     bool confirmed;    // the database is known to have been created by us under this OID
     bool vacuum;       // when sealing
     bool prepare;      // make it possible to rewind what is created
+    bool slow;         // see plan.h
     int64 row;
     Oid oid;
     Oid owner;       // of a database to create; invalid: its source's owner

@@ -36,7 +36,7 @@ int64 minute_of(TimestampTz time) { return time / (SECS_PER_MINUTE * USECS_PER_S
 Minute& this_minute(Tally& tally, TimestampTz now) {
     int64 number = minute_of(now);
     Minute& minute = tally.minutes[number % Tally::minutes_kept];
-    if (minute.number != number) minute = {number, 0, 0};
+    if (minute.number != number) minute = {number, 0, 0, 0};
     return minute;
 }
 
@@ -84,8 +84,20 @@ void count_refusal(int32 of, const char* why) {
 }
 
 void note_leased(int32 of, int32 leased) {
+    TimestampTz now = GetCurrentTimestamp();
     change(of, [&](Tally& tally) {
         tally.gauges.most_leased = std::max(tally.gauges.most_leased, leased);
+        int32& peak = this_minute(tally, now).leased;
+        peak = std::max(peak, leased);
+    });
+}
+
+void note_demand(int32 of, int32 clones) {
+    TimestampTz now = GetCurrentTimestamp();
+    change(of, [&](Tally& tally) {
+        int32& peak = this_minute(tally, now).leased;
+        peak = std::max(peak, clones);
+        tally.used_at = now;
     });
 }
 
@@ -118,6 +130,7 @@ void reset_tallies() {
                 tally.gauges = now;
                 tally.used_at = used_at;
             }
+        wake_steward();  // pools may shrink
     });
 }
 
@@ -127,8 +140,51 @@ Minute last_minutes(const Tally& tally, TimestampTz now) {
         if (minute.number <= minute_of(now) - Tally::minutes_kept) continue;
         sum.waited_us += minute.waited_us;
         sum.acquires += minute.acquires;
+        sum.leased = std::max(sum.leased, minute.leased);
     }
     return sum;
+}
+
+namespace {
+
+double mean_seconds(int64 microseconds, int64 number) {
+    if (number == 0) return 0;
+    return static_cast<double>(microseconds) / static_cast<double>(number) / USECS_PER_SEC;
+}
+
+/// Of this minute and the one before.
+double acquires_per_second(const Tally& tally, TimestampTz now) {
+    int64 acquires = 0;
+    for (const Minute& minute : tally.minutes)
+        if (minute.number >= minute_of(now) - 1) acquires += minute.acquires;
+    constexpr int64 minute_us = SECS_PER_MINUTE * USECS_PER_SEC;
+    return static_cast<double>(acquires) / mean_seconds(minute_us + now % minute_us, 1);
+}
+
+}  // namespace
+
+Usage usage_of(int32 of) {
+    TimestampTz now = GetCurrentTimestamp();
+    return locked(LW_SHARED, [&] {
+        Usage usage{};
+        Tally* tally = find(of);
+        if (tally == nullptr) return usage;
+        int64 rewinds = at(*tally, Count::rewinds) + at(*tally, Count::clean);
+        int64 clones = at(*tally, Count::clones);
+        int64 clone_us = at(*tally, Count::clone_us);
+        usage.used_at = tally->used_at;
+        usage.peak = last_minutes(*tally, now).leased;
+        usage.acquires_per_second = acquires_per_second(*tally, now);
+        usage.seconds_to_clone = mean_seconds(clone_us, clones);
+        usage.seconds_to_prepare =
+            mean_seconds(at(*tally, Count::rewind_us) + clone_us, rewinds + clones);
+        return usage;
+    });
+}
+
+void note_used(int32 of) {
+    TimestampTz now = GetCurrentTimestamp();
+    change(of, [&](Tally& tally) { tally.used_at = now; });
 }
 
 }  // namespace testpool::board

@@ -37,6 +37,7 @@ struct Minute {
     int64 number;  // since the epoch
     int64 waited_us;
     int64 acquires;
+    int32 leased;  // at most, at once
 };
 
 struct Tally {
@@ -65,6 +66,8 @@ void count_timeout(int32 of, int64 waited_us);
 void count_failure(int32 of, const char* error);
 void count_refusal(int32 of, const char* why);
 void note_leased(int32 of, int32 leased);
+/// So many clones are wanted for the next minutes.
+void note_demand(int32 of, int32 clones);
 void note_debt(int32 of, int32 databases, int64 bytes);
 void forget_tally(int32 of);
 
@@ -72,8 +75,20 @@ void forget_tally(int32 of);
 bool tally_at(int index, Tally* tally);
 void reset_tallies();
 
-/// The sums of the last ten minutes.
+/// The sums of the last ten minutes, and the most leased in them.
 Minute last_minutes(const Tally& tally, TimestampTz now);
+
+/// What the last minutes tell of the next ones.
+struct Usage {
+    TimestampTz used_at;
+    int32 peak;
+    double acquires_per_second;
+    double seconds_to_prepare;
+    double seconds_to_clone;
+};
+Usage usage_of(int32 of);
+/// A template was asked for.
+void note_used(int32 of);
 
 }  // namespace board
 

@@ -4,7 +4,7 @@
 #include "database.h"
 #include "errors.h"
 #include "plan.h"
-#include "pool/lifecycle.h"
+#include "pool/bounds.h"
 #include "settings.h"
 
 namespace testpool::pool {
@@ -72,6 +72,21 @@ bool is_better_done_by_another(const Database& d, Task task, int desk) {
     return task == Task::rewind && d.keeper != desk && board::desk_idle(d.keeper);
 }
 
+/// What may keep a worker for long: DROP DATABASE takes a checkpoint, and so does a seal.
+bool is_slow(const Template& t, Task task) {
+    constexpr int64 many_bytes = 256 * 1024 * 1024;
+    constexpr double long_seconds = 1;
+    if (task == Task::create)
+        return t.bytes > many_bytes || t.usage.seconds_to_clone > long_seconds;
+    return task == Task::drop || task == Task::seal;
+}
+
+int slow_jobs() {
+    int jobs = 0;
+    for (int desk = 0; desk < board::desks(); desk++) jobs += board::job_at(desk).slow;
+    return jobs;
+}
+
 std::span<Work> open_work(State& state, int desk) {
     auto* work = static_cast<Work*>(palloc(sizeof(Work) * most_chores));
     size_t count = 0;
@@ -79,32 +94,57 @@ std::span<Work> open_work(State& state, int desk) {
         Task task = task_of(state, t);
         if (task == Task::none || at_a_desk(t) || count == most_chores) continue;
         auto urgency = task == Task::drop ? plan::Urgency::cleanup : plan::Urgency::awaited;
-        work[count++] = {{urgency}, task, &t, nullptr};
+        work[count++] = {{urgency, is_slow(t, task)}, task, &t, nullptr};
     }
     for (Database& d : databases(state)) {
         Task task = task_of(state, d);
         if (task == Task::none || at_a_desk(d) || count == most_chores) continue;
         if (is_better_done_by_another(d, task, desk)) continue;
-        work[count++] = {{urgency_of(d, task)}, task, nullptr, &d};
+        work[count++] = {{urgency_of(d, task), is_slow(*d.of, task)}, task, nullptr, &d};
     }
     return {work, count};
 }
 
-plan::Pool pool_of(State& state, const Template& t) {
+/// How many clones are to be ready. Those of the root template are made on demand: it may change at
+/// any time.
+int target_of(State& state, Template& t, int leased) {
+    if (t.is_root()) return 0;
+    t.usage = board::usage_of(t.id);
+    int target = plan::target({.pool_size = settings::pool_size,
+                               .pool_max = settings::pool_max,
+                               .leased = leased,
+                               .peak = t.usage.peak,
+                               .acquires_per_second = t.usage.acquires_per_second,
+                               .seconds_to_prepare = t.usage.seconds_to_prepare});
+    if (target > settings::pool_size)  // it shrinks when it is idle
+        look_again(state, GetCurrentTimestamp() + SECS_PER_MINUTE * USECS_PER_SEC);
+    return std::max(target, t.prewarm);
+}
+
+/// While the disk is short, nothing is cloned.
+bool lacks_disk(State& state, const Template& t, const plan::Pool& pool) {
+    constexpr int64 look_again_us = USECS_PER_SEC;
+    if (pool.target + pool.waiting <= pool.ready + pool.cloning || !is_disk_short(&t)) return false;
+    look_again(state, GetCurrentTimestamp() + look_again_us);
+    return true;
+}
+
+plan::Pool pool_of(State& state, Template& t) {
     plan::Pool pool{};
+    int leased = 0;
     for (Database& d : databases(state)) {
         if (d.of != &t) continue;
         pool.total++;
         pool.ready += d.state == DatabaseState::ready;
-        pool.cloning +=
-            !OidIsValid(d.role) && (d.state == DatabaseState::cloning ||
-                                    (d.state == DatabaseState::recycling && can_rewind(d)));
+        pool.cloning += will_be_ready(d);
+        leased += OidIsValid(d.role);
     }
-    // Clones of the root template are made on demand: it may change at any time.
-    pool.target = t.is_root() ? 0 : std::max(settings::pool_size, t.prewarm);
+    pool.target = target_of(state, t, leased);
     pool.waiting = t.waiting;
     pool.oldest_ticket = t.oldest_ticket;
-    pool.paused = !is_due(state, t.retry_at);
+    pool.bytes = t.bytes;
+    pool.slow = is_slow(t, Task::create);
+    pool.paused = !is_due(state, t.retry_at) || lacks_disk(state, t, pool);
     return pool;
 }
 
@@ -113,6 +153,7 @@ Job job_for(const Template& t, Task task) {
     job.task = task;
     job.of_template = true;
     job.row = t.id;
+    job.slow = is_slow(t, task);
     job.oid = t.oid;
     job.name = t.database;
     job.owner = t.owner;
@@ -139,6 +180,7 @@ Job job_for(const State& state, const Database& d, Task task) {
     Job job{};
     job.task = task;
     job.row = d.id;
+    job.slow = is_slow(*d.of, task);
     job.oid = d.oid;
     job.name = d.name;
     job.confirmed = d.ready_at != 0;
@@ -345,35 +387,49 @@ void dropped(State& state, Database& d, const Outcome& outcome) {
     catalog::update(d);
 }
 
-/// On its way out, with nothing to stop it.
-bool is_leaving(const Database& d) {
-    return d.state == DatabaseState::recycling && !can_rewind(d) && !OidIsValid(d.role);
-}
-
 bool is_spare(const Database& d) {
     return d.state == DatabaseState::ready ||
            (d.state == DatabaseState::recycling && !OidIsValid(d.role) && !at_a_desk(d));
 }
 
-/// Sends off unused clones beyond testpool.pool_max, which may have been lowered.
-void trim(State& state, const Template& t) {
+/// Sends off unused clones that are more than the pool needs, or than testpool.pool_max, which may
+/// have been lowered.
+void trim(State& state, Template& t) {
+    if (t.state != TemplateState::finalized) return;
+    plan::Pool pool = pool_of(state, t);
     int total = 0;
     for (Database& d : databases(state)) total += d.of == &t && !is_leaving(d);
+    int surplus = std::max(total - settings::pool_max,
+                           pool.ready + pool.cloning - pool.target - pool.waiting);
     for (Database& d : databases(state)) {
-        if (total <= settings::pool_max) return;
+        if (surplus <= 0) return;
         if (d.of != &t || is_leaving(d) || !is_spare(d)) continue;
         d.rewindable = false;  // so it is dropped
         if (d.state == DatabaseState::ready) recycle(state, d);
-        total--;
+        surplus--;
     }
 }
 
-/// Tells the board what waits to be dropped.
-void note_debt(const State& state, const Template& t) {
+/// What waits to be dropped, of one template; the board is told.
+void add_debt(const State& state, const Template& t, plan::Debt& sum) {
     int32 debt = t.state == TemplateState::discarded && OidIsValid(t.oid);
     for (Database& d : databases(state))
         debt += d.of == &t && (is_leaving(d) || d.state == DatabaseState::failed);
     board::note_debt(t.id, debt, debt * t.bytes);
+    sum.databases += debt;
+    sum.bytes += debt * t.bytes;
+}
+
+/// A drop takes a checkpoint, so it waits until nobody has acquired for a while.
+plan::Debt debt_of(State& state) {
+    constexpr int64 quiet_us = USECS_PER_SEC;
+    constexpr int64 megabyte = 1024 * 1024;
+    plan::Debt debt{};
+    for (Template& t : templates(state)) add_debt(state, t, debt);
+    debt.bytes_max = settings::max_drop_debt * megabyte;
+    debt.quiet = is_due(state, debt.databases > 0 ? state.used_at + quiet_us : 0);
+    debt.needed = state.drops_awaited || (debt.databases > 0 && is_disk_short(nullptr));
+    return debt;
 }
 
 }  // namespace
@@ -384,6 +440,22 @@ NameData free_clone_name(const Template& t, int64& number) {
         number = catalog::next_database_id();
     } while (!database::choose_name(psprintf("%d_" INT64_FORMAT, t.id, number), &name));
     return name;
+}
+
+bool is_leaving(const Database& d) {
+    return d.state == DatabaseState::recycling && !can_rewind(d) && !OidIsValid(d.role);
+}
+
+bool will_be_ready(const Database& d) {
+    bool coming =
+        d.state == DatabaseState::cloning || (d.state == DatabaseState::recycling && can_rewind(d));
+    return coming && !OidIsValid(d.role);
+}
+
+bool is_at_pool_max(const State& state, const Template& t) {
+    int total = 0;
+    for (Database& d : databases(state)) total += d.of == &t;
+    return total >= settings::pool_max;
 }
 
 bool at_a_desk(const Template& t) { return some_desk_has(true, t.id); }
@@ -417,10 +489,8 @@ void job_done(State& state, int desk, const Job& job, const Outcome& outcome) {
 }
 
 std::optional<Job> next_job(State& state, int desk) {
-    for (Template& t : templates(state)) {
-        trim(state, t);
-        note_debt(state, t);
-    }
+    for (Template& t : templates(state)) trim(state, t);
+    bool drops_due = plan::drops_due(debt_of(state));
     std::span<Work> work = open_work(state, desk);
     auto* chores = static_cast<plan::Chore*>(palloc(sizeof(plan::Chore) * most_chores));
     for (size_t i = 0; i < work.size(); i++) chores[i] = work[i].chore;
@@ -436,7 +506,11 @@ std::optional<Job> next_job(State& state, int desk) {
     }
 
     plan::Step step = plan::next({chores, work.size()}, {pools, count},
-                                 {.pool_max = settings::pool_max, .room = room(state)});
+                                 {.pool_max = settings::pool_max,
+                                  .room = room(state),
+                                  .bytes = bytes_left(state),
+                                  .slow = slow_jobs() < std::max(1, board::desks() - 1),
+                                  .drops_due = drops_due});
     if (step.kind == plan::Step::rest) return std::nullopt;
     if (step.kind == plan::Step::clone)
         return job_for(state, begin_clone(state, *owners[step.index]), Task::create);

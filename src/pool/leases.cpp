@@ -3,7 +3,7 @@
 #include "catalog.h"
 #include "database.h"
 #include "errors.h"
-#include "pool/lifecycle.h"
+#include "pool/bounds.h"
 #include "settings.h"
 
 namespace testpool::pool {
@@ -115,6 +115,7 @@ const char* last_error(const State& state, const Template& t) {
     initStringInfo(&detail);
     long waited = TimestampDifferenceMilliseconds(request.since, GetCurrentTimestamp());
     if (request.verb != Verb::prewarm) board::count_timeout(t.id, waited * 1000);
+    if (t.state == TemplateState::finalized && is_disk_short(&t)) disk_is_short(&t);
     if (t.state == TemplateState::building)
         appendStringInfo(&detail,
                          "Waited %ld ms for the template, which process %d (application \"%s\") "
@@ -129,6 +130,8 @@ const char* last_error(const State& state, const Template& t) {
             waited, count(state, t, DatabaseState::cloning), count(state, t, DatabaseState::leased),
             count(state, t, DatabaseState::kept), count(state, t, DatabaseState::recycling),
             count(state, t, DatabaseState::failed));
+    if (const char* why = obstacle(state, t))
+        appendStringInfo(&detail, " No more are made: %s.", why);
     if (const char* error = last_error(state, t))
         appendStringInfo(&detail, " The last failure: %s.", error);
     append_oldest_leases(&detail, state, t);
@@ -155,6 +158,14 @@ bool already_awaited(State& state, const Request& request) {
     return false;
 }
 
+/// A clone is, or will be, ready or returned.
+bool something_comes(const State& state, const Template& t) {
+    if (t.state == TemplateState::building) return true;
+    for (Database& d : databases(state))
+        if (d.of == &t && d.state != DatabaseState::failed && !is_leaving(d)) return true;
+    return false;
+}
+
 /// Once for each request, however often the steward looks at it.
 void count_wait(const Template& t, const Request& request) {
     if (request.accepted) return;
@@ -165,6 +176,7 @@ void count_wait(const Template& t, const Request& request) {
 
 void note_waiting(State& state, Template& t, const Request& request) {
     count_wait(t, request);
+    if (!something_comes(state, t) && is_disk_short(&t)) disk_is_short(&t);
     wait_for(state, t, request);
     if (already_awaited(state, request)) return;
     if (t.waiting == 0) t.oldest_ticket = request.ticket;
@@ -196,6 +208,11 @@ void wait_for(State& state, const Template& t, const Request& request) {
 }
 
 Database* take(State& state, Template& t, const Request& request) {
+    state.used_at = GetCurrentTimestamp();
+    if (is_at_its_limit(state, request)) {
+        count_wait(t, request);
+        return nullptr;
+    }
     Database* d = t.state == TemplateState::finalized ? first_ready(state, t) : nullptr;
     while (d != nullptr && !database::exists(d->oid)) {
         recycle(state, *d);  // somebody dropped it
@@ -257,7 +274,9 @@ std::optional<Reply> keep(State& state, const Request& request) {
 std::optional<Reply> prewarm(State& state, const Request& request) {
     Template& t = wanted(state, request);
     int ready = count(state, t, DatabaseState::ready);
+    board::note_demand(t.id, request.count);
     if (t.state == TemplateState::finalized && ready >= request.count) return Reply{.count = ready};
+    if (!something_comes(state, t) && is_disk_short(&t)) disk_is_short(&t);
     wait_for(state, t, request);
     t.prewarm = std::max(t.prewarm, request.count);
     return std::nullopt;

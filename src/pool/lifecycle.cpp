@@ -219,6 +219,7 @@ std::optional<Reply> serve(State& state, const Request& request) {
 }
 
 void carry_over(const State& before, State& state) {
+    state.used_at = before.used_at;
     for (Template& t : templates(state))
         if (const Template* old = find_template(before, t.id)) t.error = old->error;
     for (Database& d : databases(state)) {
@@ -238,6 +239,7 @@ void forget_tallies_of_gone(const State& state) {
 
 void forget_waiting(State& state) {
     state.awaited = NIL;
+    state.drops_awaited = false;
     for (Template& t : templates(state)) {
         t.waiting = 0;
         t.prewarm = 0;

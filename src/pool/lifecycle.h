@@ -40,6 +40,12 @@ void discard_if_gone(State& state, Template& t);
 void fail_waiting(const Template& t, const Reply& error);
 /// Database → recycling; its lease ends.
 void recycle(State& state, Database& d);
+/// On its way out, with nothing to stop it.
+bool is_leaving(const Database& d);
+/// On its way to the pool, for nobody in particular.
+bool will_be_ready(const Database& d);
+/// True if the template has as many databases as it may.
+bool is_at_pool_max(const State& state, const Template& t);
 /// True if a worker has a job for that row.
 bool at_a_desk(const Template& t);
 bool at_a_desk(const Database& d);

@@ -18,6 +18,12 @@ void take_back(State& state, const Reply& reply);
 /// Forgets who waits; serve() notes it again.
 void forget_waiting(State& state);
 
+/// True if keep_within_bounds() has something to do.
+bool is_out_of_bounds(State& state);
+/// Drops what was not used for long, and makes room for those that wait for it.
+void keep_within_bounds(State& state);
+/// When the server has started: templates count as used.
+void note_first_use(const State& state);
 /// Forgets what was counted for templates that are no more.
 void forget_tallies_of_gone(const State& state);
 /// When the server has started: discards the templates that a crash has spoiled.

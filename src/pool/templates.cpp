@@ -3,7 +3,7 @@
 #include "catalog.h"
 #include "database.h"
 #include "errors.h"
-#include "pool/lifecycle.h"
+#include "pool/bounds.h"
 #include "settings.h"
 
 namespace testpool::pool {
@@ -19,14 +19,6 @@ const Template* base_of(const State& state, const Request& request) {
                         errmsg("template \"%s\" is not finalized", errors::shown(base->hash)),
                         errhint("Finalize it before you build on it.")));
     return base;
-}
-
-void require_room(const State& state) {
-    if (room(state) > 0) return;
-    ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-                    errmsg("testpool has %d databases already", settings::max_databases),
-                    errhint("Discard templates, release databases, or raise "
-                            "testpool.max_databases.")));
 }
 
 bool has_databases(const State& state, const Template& t) {
@@ -60,9 +52,10 @@ NameData free_template_name(int32& id) {
     return name;
 }
 
+/// A build begins, unless something has to be dropped first.
 void claim(State& state, const Request& request) {
     const Template* base = base_of(state, request);
-    require_room(state);
+    if (!has_room_for_build(state, request, base)) return;
     forget_old(state, request.hash);
     auto* t = static_cast<Template*>(MemoryContextAllocZero(state.memory, sizeof(Template)));
     t->database = free_template_name(t->id);
@@ -145,7 +138,10 @@ std::optional<Reply> init_template(State& state, const Request& request) {
         claim(state, request);
         return std::nullopt;
     }
-    if (t->state == TemplateState::finalized) return Reply{.null = true};
+    if (t->state == TemplateState::finalized) {
+        board::note_used(t->id);
+        return Reply{.null = true};
+    }
     if (t->builder.session == request.session && t->owner == request.role && !t->sealing) {
         if (t->exists) return built(*t);
         return std::nullopt;
@@ -183,6 +179,7 @@ std::optional<Reply> discard(State& state, const Request& request) {
 }
 
 std::optional<Reply> reset(State& state, const Request& request) {
+    state.drops_awaited = true;
     if (!request.accepted) {
         discard_everything(state);
         board::accept(request.ticket);

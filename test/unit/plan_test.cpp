@@ -50,6 +50,106 @@ Step plan(std::vector<Urgency> urgencies, std::vector<Pool> pools, Limits limits
 
 using enum Urgency;
 
+constexpr Limits busy{.pool_max = 10, .room = 100, .slow = false, .drops_due = false};
+
+// --- slow work ----------------------------------------------------------------------------------
+
+Step plan_of(std::vector<Chore> chores, std::vector<Pool> pools, Limits limits) {
+    return next(chores, pools, limits);
+}
+
+TEST(Plan, slow_work_does_not_take_the_last_free_worker) {
+    EXPECT_EQ(plan_of({Chore{cleanup, true}}, {}, busy), rest);
+    EXPECT_EQ(plan_of({Chore{awaited, true}}, {}, busy), rest);
+    Pool large = waited_for(1);
+    large.slow = true;
+    EXPECT_EQ(plan_of({}, {large}, busy), rest);
+}
+
+TEST(Plan, quick_work_goes_on_beside_slow_work) {
+    EXPECT_EQ(plan_of({Chore{awaited, true}, Chore{rewind}}, {}, busy), chore(1));
+    Pool large = waited_for(1);
+    large.slow = true;
+    EXPECT_EQ(plan_of({}, {large, waited_for(2)}, busy), clone(1));
+}
+
+TEST(Plan, drops_wait_until_they_are_due) {
+    Limits not_due{.pool_max = 10, .room = 100, .slow = true, .drops_due = false};
+    EXPECT_EQ(plan_of({Chore{cleanup, true}}, {full}, not_due), rest);
+    EXPECT_EQ(plan_of({Chore{cleanup, true}}, {full}, roomy), chore(0));
+}
+
+TEST(Plan, a_pool_that_lacks_room_has_something_dropped_at_once) {
+    Limits no_room{.pool_max = 10, .room = 0, .slow = true, .drops_due = false};
+    EXPECT_EQ(plan_of({Chore{cleanup, true}}, {with_target(2)}, no_room), chore(0));
+    EXPECT_EQ(plan_of({Chore{cleanup, true}}, {full}, no_room), rest);
+}
+
+TEST(Plan, nothing_is_cloned_beyond_the_bytes_that_are_left) {
+    Pool pool = waited_for(1);
+    pool.bytes = 100;
+    EXPECT_EQ(plan_of({}, {pool}, {.pool_max = 10, .room = 100, .bytes = 99}), rest);
+    EXPECT_EQ(plan_of({}, {pool}, {.pool_max = 10, .room = 100, .bytes = 100}), clone(0));
+}
+
+// --- how much is kept ready ---------------------------------------------------------------------
+
+constexpr Demand idle{.pool_size = 2,
+                      .pool_max = 10,
+                      .leased = 0,
+                      .peak = 0,
+                      .acquires_per_second = 0,
+                      .seconds_to_prepare = 1};
+
+TEST(Target, an_idle_pool_shrinks_to_its_size) { EXPECT_EQ(target(idle), 2); }
+
+TEST(Target, as_many_stay_as_were_in_use_at_once) {
+    Demand demand = idle;
+    demand.peak = 7;
+    EXPECT_EQ(target(demand), 7);
+    demand.leased = 4;
+    EXPECT_EQ(target(demand), 3);
+    demand.leased = 7;
+    EXPECT_EQ(target(demand), 2);
+}
+
+TEST(Target, a_pool_grows_ahead_of_what_is_taken_while_a_clone_is_made) {
+    Demand demand = idle;
+    demand.acquires_per_second = 2;
+    demand.seconds_to_prepare = 2.2;
+    EXPECT_EQ(target(demand), 5);
+    demand.seconds_to_prepare = 0.002;
+    EXPECT_EQ(target(demand), 2);
+}
+
+TEST(Target, no_pool_is_meant_to_exceed_its_maximum) {
+    Demand demand = idle;
+    demand.acquires_per_second = 1000;
+    EXPECT_EQ(target(demand), 10);
+    demand.leased = 8;
+    EXPECT_EQ(target(demand), 2);
+    demand.leased = 12;
+    EXPECT_EQ(target(demand), 0);
+}
+
+TEST(Debt, is_paid_when_it_is_quiet_or_needed_or_too_much) {
+    constexpr Debt little{
+        .databases = 1, .bytes = 10, .bytes_max = 100, .quiet = false, .needed = false};
+    EXPECT_FALSE(drops_due(little));
+    Debt debt = little;
+    debt.quiet = true;
+    EXPECT_TRUE(drops_due(debt));
+    debt = little;
+    debt.needed = true;
+    EXPECT_TRUE(drops_due(debt));
+    debt = little;
+    debt.bytes = 101;
+    EXPECT_TRUE(drops_due(debt));
+    debt = little;
+    debt.databases = 17;
+    EXPECT_TRUE(drops_due(debt));
+}
+
 // --- nothing to do ------------------------------------------------------------------------------
 
 TEST(Plan, rests_when_there_is_nothing_at_all) { EXPECT_EQ(plan({}, {}), rest); }
