@@ -81,6 +81,11 @@ bool is_slow(const Template& t, Task task) {
     return task == Task::drop || task == Task::seal;
 }
 
+/// One worker stays free of it for the pools, if there are any, and several workers.
+int most_slow_jobs(bool pools) {
+    return pools ? std::max(1, board::desks() - 1) : board::desks();
+}
+
 int slow_jobs() {
     int jobs = 0;
     for (int desk = 0; desk < board::desks(); desk++) jobs += board::job_at(desk).slow;
@@ -509,7 +514,7 @@ std::optional<Job> next_job(State& state, int desk) {
                                  {.pool_max = settings::pool_max,
                                   .room = room(state),
                                   .bytes = bytes_left(state),
-                                  .slow = slow_jobs() < std::max(1, board::desks() - 1),
+                                  .slow = slow_jobs() < most_slow_jobs(count > 0),
                                   .drops_due = drops_due});
     if (step.kind == plan::Step::rest) return std::nullopt;
     if (step.kind == plan::Step::clone)
