@@ -77,6 +77,12 @@ int target(const Demand& demand) {
     return std::clamp(wanted, 0, std::max(0, demand.pool_max - demand.leased));
 }
 
+int keep(const Demand& demand) {
+    int back = std::max(0, demand.peak - demand.leased);
+    int most = std::max(0, demand.pool_max - demand.leased);
+    return std::clamp(std::max(target(demand), demand.pool_size + back), 0, most);
+}
+
 bool drops_due(const Debt& debt) {
     return debt.quiet || debt.needed || debt.databases > most_debt || debt.bytes > debt.bytes_max;
 }

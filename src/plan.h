@@ -27,7 +27,7 @@ struct Pool {
     int ready;
     int cloning;                  // or being rewound: soon to be ready
     int total;                    // databases in any state
-    int target;                   // how many clones to keep ready when nobody waits
+    int target;                   // how many clones to have ready when nobody waits
     int waiting;                  // sessions that wait for a clone
     std::uint64_t oldest_ticket;  // of those
     bool paused;                  // a clone failed a moment ago, or the disk is full
@@ -71,6 +71,9 @@ struct Step {
 /// How many clones to keep ready: as many as were in use at once, and as many as are taken while
 /// one is prepared.
 int target(const Demand& demand);
+/// How many may be ready or nearly so; more are dropped. While all that were in use at once are
+/// leased, a target's worth is ready beside them: those are not dropped when the former come back.
+int keep(const Demand& demand);
 
 /// True if something should be dropped now rather than when the pool is quiet.
 bool drops_due(const Debt& debt);

@@ -46,7 +46,7 @@ struct Template {
     int waiting;               // acquires that wait for a clone
     uint64 oldest_ticket;      // of those
     int prewarm;               // clones that prewarm() waits for
-    const char* clone_reason;  // of a used clone that was dropped: the next one is in its place
+    const char* clone_reason;  // of a used clone that leaves: the next one is in its place
     board::Usage usage;        // when work was last looked for
 
     bool is_root() const { return hash == nullptr; }

@@ -82,9 +82,7 @@ bool is_slow(const Template& t, Task task) {
 }
 
 /// One worker stays free of it for the pools, if there are any, and several workers.
-int most_slow_jobs(bool pools) {
-    return pools ? std::max(1, board::desks() - 1) : board::desks();
-}
+int most_slow_jobs(bool pools) { return pools ? std::max(1, board::desks() - 1) : board::desks(); }
 
 int slow_jobs() {
     int jobs = 0;
@@ -110,20 +108,40 @@ std::span<Work> open_work(State& state, int desk) {
     return {work, count};
 }
 
+plan::Demand demand_of(Template& t) {
+    t.usage = board::usage_of(t.id);
+    plan::Demand demand{.pool_size = settings::pool_size,
+                        .pool_max = settings::pool_max,
+                        .peak = t.usage.peak,
+                        .acquires_per_second = t.usage.acquires_per_second,
+                        .seconds_to_prepare = t.usage.seconds_to_prepare};
+    return demand;
+}
+
+int leased_of(const State& state, const Template& t) {
+    int leased = 0;
+    for (Database& d : databases(state)) leased += d.of == &t && OidIsValid(d.role);
+    return leased;
+}
+
 /// How many clones are to be ready. Those of the root template are made on demand: it may change at
 /// any time.
-int target_of(State& state, Template& t, int leased) {
+int target_of(const State& state, Template& t) {
     if (t.is_root()) return 0;
-    t.usage = board::usage_of(t.id);
-    int target = plan::target({.pool_size = settings::pool_size,
-                               .pool_max = settings::pool_max,
-                               .leased = leased,
-                               .peak = t.usage.peak,
-                               .acquires_per_second = t.usage.acquires_per_second,
-                               .seconds_to_prepare = t.usage.seconds_to_prepare});
-    if (target > settings::pool_size)  // it shrinks when it is idle
+    plan::Demand demand = demand_of(t);
+    demand.leased = leased_of(state, t);
+    return std::max(plan::target(demand), t.prewarm);
+}
+
+int keep_of(State& state, Template& t) {
+    if (t.is_root()) return 0;
+    plan::Demand demand = demand_of(t);
+    demand.leased = leased_of(state, t);
+    demand.peak = std::max(demand.peak, demand.leased);
+    int keep = plan::keep(demand);
+    if (keep > settings::pool_size)  // it shrinks when it is idle
         look_again(state, GetCurrentTimestamp() + SECS_PER_MINUTE * USECS_PER_SEC);
-    return std::max(target, t.prewarm);
+    return std::max(keep, t.prewarm);
 }
 
 /// While the disk is short, nothing is cloned.
@@ -136,15 +154,13 @@ bool lacks_disk(State& state, const Template& t, const plan::Pool& pool) {
 
 plan::Pool pool_of(State& state, Template& t) {
     plan::Pool pool{};
-    int leased = 0;
     for (Database& d : databases(state)) {
         if (d.of != &t) continue;
         pool.total++;
         pool.ready += d.state == DatabaseState::ready;
         pool.cloning += will_be_ready(d);
-        leased += OidIsValid(d.role);
     }
-    pool.target = target_of(state, t, leased);
+    pool.target = target_of(state, t);
     pool.waiting = t.waiting;
     pool.oldest_ticket = t.oldest_ticket;
     pool.bytes = t.bytes;
@@ -218,7 +234,6 @@ Database& begin_clone(State& state, Template& t) {
 
 void forget(State& state, Database& d) {
     catalog::remove(d);
-    if (d.clone_reason != nullptr) set_text(state, d.of->clone_reason, d.clone_reason);
     state.databases = list_delete_ptr(state.databases, &d);
     for (const char** text : {&d.reason, &d.error, &d.clone_reason})
         set_text(state, *text, nullptr);
@@ -354,6 +369,7 @@ void rewind_refused(State& state, Database& d, const Outcome& outcome) {
     d.rewindable = false;
     board::count_refusal(d.of->id, outcome.message);
     set_text(state, d.clone_reason, outcome.message);
+    if (!OidIsValid(d.role)) set_text(state, d.of->clone_reason, outcome.message);
     catalog::update(d);
     ereport(LOG, (errmsg("testpool: database \"%s\" is cloned again, not rewound: %s",
                          NameStr(d.name), outcome.message)));
@@ -405,7 +421,7 @@ void trim(State& state, Template& t) {
     int total = 0;
     for (Database& d : databases(state)) total += d.of == &t && !is_leaving(d);
     int surplus = std::max(total - settings::pool_max,
-                           pool.ready + pool.cloning - pool.target - pool.waiting);
+                           pool.ready + pool.cloning - keep_of(state, t) - pool.waiting);
     for (Database& d : databases(state)) {
         if (surplus <= 0) return;
         if (d.of != &t || is_leaving(d) || !is_spare(d)) continue;

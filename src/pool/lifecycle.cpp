@@ -141,9 +141,11 @@ void take_name_away(Database& d) {
 }  // namespace
 
 void recycle(State& state, Database& d) {
-    if (!d.rewindable && OidIsValid(d.role) && !d.of->is_root() && settings::may_rewind())
+    if (!d.rewindable && OidIsValid(d.role) && !d.of->is_root() && settings::may_rewind()) {
         set_text(state, d.clone_reason,
                  "the server was restarted, or its template changed, since it became clean");
+        set_text(state, d.of->clone_reason, d.clone_reason);
+    }
     d.state = DatabaseState::recycling;
     d.role = InvalidOid;
     d.holder = {};

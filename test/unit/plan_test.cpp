@@ -132,6 +132,18 @@ TEST(Target, no_pool_is_meant_to_exceed_its_maximum) {
     EXPECT_EQ(target(demand), 0);
 }
 
+TEST(Target, a_round_of_acquire_and_release_drops_nothing) {
+    for (int leased : {0, 1, 2, 3}) {
+        Demand demand = idle;
+        demand.peak = 3;
+        demand.leased = leased;
+        int when_all_were_leased = idle.pool_size + demand.peak;
+        EXPECT_LE(when_all_were_leased - leased, keep(demand));
+        EXPECT_LE(target(demand), keep(demand));
+    }
+    EXPECT_EQ(keep(idle), idle.pool_size);
+}
+
 TEST(Debt, is_paid_when_it_is_quiet_or_needed_or_too_much) {
     constexpr Debt little{
         .databases = 1, .bytes = 10, .bytes_max = 100, .quiet = false, .needed = false};
