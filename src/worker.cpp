@@ -42,11 +42,11 @@ void perform(const Job& job, int desk, Outcome& outcome) {
     }
 }
 
-/// Every rewind leaves dead rows in the catalogs.
+/// Every rewind, and every drop, leaves dead rows in the catalogs.
 void tidy_up() {
     constexpr int often_enough = 1000;
-    static int rewinds = 0;
-    if (++rewinds % often_enough != 0) return;
+    static int recycled = 0;
+    if (++recycled % often_enough != 0) return;
     if (ErrorData* failure = attempt(database::vacuum_catalogs))
         ereport(LOG, (errmsg("testpool: could not vacuum its catalogs: %s", failure->message)));
 }
@@ -63,7 +63,7 @@ void do_job(const Job& job, int desk) {
     }
     outcome.microseconds = GetCurrentTimestamp() - start;
     board::finish_job(desk, outcome);
-    if (job.task == Task::rewind) tidy_up();
+    if (job.task == Task::rewind || job.task == Task::drop) tidy_up();
     pgstat_report_stat(false);
     pgstat_report_activity(STATE_IDLE, nullptr);
     set_ps_display("idle");
