@@ -239,31 +239,6 @@ Statement<database_columns> insert_database{R"(
 
 Statement<1> delete_database{"DELETE FROM testpool.database WHERE id = $1", {INT8OID}};
 
-/// An UPDATE without a plan: every acquire waits for one, and executor and checks would be most of
-/// its time. As for a row of the system catalogs; the values are in the order of the columns.
-void replace_row(const char* table, const char* key_index, Datum key,
-                 const std::array<Value, database_columns>& values) {
-    Relation rows = table_open(relation_named(table), RowExclusiveLock);
-    if (RelationGetNumberOfAttributes(rows) != database_columns) changed_by_someone_else();
-    ScanKeyData is_key;
-    ScanKeyInit(&is_key, 1, BTEqualStrategyNumber, F_INT8EQ, key);
-    SysScanDesc scan =
-        systable_beginscan(rows, relation_named(key_index), true, nullptr, 1, &is_key);
-    HeapTuple old = systable_getnext(scan);
-    if (!HeapTupleIsValid(old)) changed_by_someone_else();
-    std::array<Datum, database_columns> datums{};
-    std::array<bool, database_columns> nulls{};
-    for (size_t i = 0; i < database_columns; i++) {
-        datums[i] = values[i].datum;
-        nulls[i] = values[i].null;
-    }
-    HeapTuple changed = heap_form_tuple(RelationGetDescr(rows), datums.data(), nulls.data());
-    CatalogTupleUpdate(rows, &old->t_self, changed);
-    systable_endscan(scan);
-    table_close(rows, NoLock);
-    CommandCounterIncrement();
-}
-
 Statement<1> has_right_to_acquire{R"(
     SELECT has_schema_privilege($1, 'testpool', 'USAGE')
        AND has_function_privilege($1, 'testpool.acquire(text, interval)', 'EXECUTE'))",
@@ -298,8 +273,29 @@ void update(const Template& row) { one_row(update_template, values_of(row)); }
 void remove(const Template& row) { one_row(delete_template, {Value::of(row.id)}); }
 
 void insert(const Database& row) { one_row(insert_database, values_of(row)); }
+/// An UPDATE without a plan: every acquire waits for one, and executor and checks would be most of
+/// its time. As for a row of the system catalogs; the values are in the order of the columns.
 void update(const Database& row) {
-    replace_row("database", "database_pkey", Int64GetDatum(row.id), values_of(row));
+    std::array<Value, database_columns> values = values_of(row);
+    Relation rows = table_open(relation_named("database"), RowExclusiveLock);
+    if (RelationGetNumberOfAttributes(rows) != database_columns) changed_by_someone_else();
+    ScanKeyData key;
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(row.id));
+    SysScanDesc scan =
+        systable_beginscan(rows, relation_named("database_pkey"), true, nullptr, 1, &key);
+    HeapTuple old = systable_getnext(scan);
+    if (!HeapTupleIsValid(old)) changed_by_someone_else();
+    std::array<Datum, database_columns> datums{};
+    std::array<bool, database_columns> nulls{};
+    for (size_t i = 0; i < database_columns; i++) {
+        datums[i] = values[i].datum;
+        nulls[i] = values[i].null;
+    }
+    HeapTuple changed = heap_form_tuple(RelationGetDescr(rows), datums.data(), nulls.data());
+    CatalogTupleUpdate(rows, &old->t_self, changed);
+    systable_endscan(scan);
+    table_close(rows, NoLock);
+    CommandCounterIncrement();
 }
 void remove(const Database& row) { one_row(delete_database, {Value::of(row.id)}); }
 

@@ -7,6 +7,7 @@
 #include "pg/utility.h"
 #include "points.h"
 #include "rewind/rewind.h"
+#include "rewind/shared.h"
 #include "settings.h"
 #include "visitor.h"
 
@@ -145,7 +146,7 @@ const char* source_of(const Job& job) {
 }
 
 void refuse_spoiled(const Job& job) {
-    if (!OidIsValid(job.source) || !is_spoiled(job.source)) return;
+    if (!OidIsValid(job.source) || !rewind::is_spoiled(job)) return;
     ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
                     errmsg("unlogged relations of template database \"%s\" were changed or emptied",
                            source_of(job)),

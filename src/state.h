@@ -47,7 +47,7 @@ struct Template {
     uint64 oldest_ticket;      // of those
     int prewarm;               // clones that prewarm() waits for
     const char* clone_reason;  // of a used clone that leaves: the next one is in its place
-    board::Usage usage;        // when work was last looked for
+    board::Usage usage;        // as of the last take_stock()
 
     bool is_root() const { return hash == nullptr; }
 };

@@ -16,7 +16,8 @@ namespace {
 constexpr long longest_sleep_ms = 3'600'000;
 
 State state;
-bool stale = true;  // the tables have to be read (again)
+bool stale = true;      // the tables have to be read (again)
+bool unchecked = true;  // templates may have been spoiled before this process began
 MemoryContext loop_memory;
 
 void report(ErrorData* failure) {
@@ -54,15 +55,15 @@ void read_state() {
         constexpr int64 retry_us = USECS_PER_SEC;
         fresh.look_again = GetCurrentTimestamp() + retry_us;
     }
-    bool first = state.memory == nullptr;
     pool::carry_over(state, fresh);
-    if (!first) MemoryContextDelete(state.memory);
+    if (state.memory != nullptr) MemoryContextDelete(state.memory);
     state = fresh;
     pool::post_leases(state);
     pool::forget_tallies_of_gone(state);
     pool::note_first_use(state);
-    if (first)
-        if (ErrorData* spoiled = change([] { pool::discard_gone(state); })) report(spoiled);
+    if (!unchecked || failure != nullptr) return;
+    unchecked = false;
+    if (ErrorData* spoiled = change([] { pool::discard_gone(state); })) report(spoiled);
 }
 
 void note_finished_jobs() {
@@ -107,6 +108,7 @@ void keep_within_bounds() {
 }
 
 void hand_out_work() {
+    if (ErrorData* failure = change([] { pool::take_stock(state); })) report(failure);
     for (int desk = 0; desk < board::desks() && !stale; desk++) {
         if (!board::desk_idle(desk)) continue;
         std::optional<Job> job;

@@ -46,15 +46,18 @@ void count(int32 of, Count what, int64 number) {
     change(of, [&](Tally& tally) { at(tally, what) += number; });
 }
 
-void count_acquire(int32 of, int64 waited_us) {
+void count_acquire(int32 of, int64 waited_us, int32 leased) {
     TimestampTz now = GetCurrentTimestamp();
     change(of, [&](Tally& tally) {
         at(tally, Count::acquires)++;
         at(tally, Count::waited_us) += waited_us;
         histogram::count(tally.waits, waited_us);
-        this_minute(tally, now).acquires++;
-        this_minute(tally, now).waited_us += waited_us;
+        tally.gauges.most_leased = std::max(tally.gauges.most_leased, leased);
         tally.used_at = now;
+        Minute& minute = this_minute(tally, now);
+        minute.acquires++;
+        minute.waited_us += waited_us;
+        minute.leased = std::max(minute.leased, leased);
     });
 }
 
@@ -80,15 +83,6 @@ void count_refusal(int32 of, const char* why) {
     change(of, [&](Tally& tally) {
         at(tally, Count::refusals)++;
         copy_text(tally.refusal, sizeof(tally.refusal), why);
-    });
-}
-
-void note_leased(int32 of, int32 leased) {
-    TimestampTz now = GetCurrentTimestamp();
-    change(of, [&](Tally& tally) {
-        tally.gauges.most_leased = std::max(tally.gauges.most_leased, leased);
-        int32& peak = this_minute(tally, now).leased;
-        peak = std::max(peak, leased);
     });
 }
 

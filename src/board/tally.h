@@ -59,13 +59,12 @@ namespace board {
 
 /// Counts for a template; forgotten if there is no room for another one.
 void count(int32 of, Count what, int64 number = 1);
-/// An acquire was served so long after it had been asked.
-void count_acquire(int32 of, int64 waited_us);
+/// An acquire was served so long after it had been asked; so many are leased now.
+void count_acquire(int32 of, int64 waited_us, int32 leased);
 /// The same for one that gave up.
 void count_timeout(int32 of, int64 waited_us);
 void count_failure(int32 of, const char* error);
 void count_refusal(int32 of, const char* why);
-void note_leased(int32 of, int32 leased);
 /// So many clones are wanted for the next minutes.
 void note_demand(int32 of, int32 clones);
 void note_debt(int32 of, int32 databases, int64 bytes);

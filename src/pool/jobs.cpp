@@ -108,35 +108,26 @@ std::span<Work> open_work(State& state, int desk) {
     return {work, count};
 }
 
-plan::Demand demand_of(Template& t) {
-    t.usage = board::usage_of(t.id);
+plan::Demand demand_of(const State& state, const Template& t) {
     plan::Demand demand{.pool_size = settings::pool_size,
                         .pool_max = settings::pool_max,
+                        .leased = 0,
                         .peak = t.usage.peak,
                         .acquires_per_second = t.usage.acquires_per_second,
                         .seconds_to_prepare = t.usage.seconds_to_prepare};
+    for (Database& d : databases(state)) demand.leased += d.of == &t && OidIsValid(d.role);
     return demand;
-}
-
-int leased_of(const State& state, const Template& t) {
-    int leased = 0;
-    for (Database& d : databases(state)) leased += d.of == &t && OidIsValid(d.role);
-    return leased;
 }
 
 /// How many clones are to be ready. Those of the root template are made on demand: it may change at
 /// any time.
-int target_of(const State& state, Template& t) {
-    if (t.is_root()) return 0;
-    plan::Demand demand = demand_of(t);
-    demand.leased = leased_of(state, t);
-    return std::max(plan::target(demand), t.prewarm);
+int target_of(const State& state, const Template& t) {
+    return t.is_root() ? 0 : std::max(plan::target(demand_of(state, t)), t.prewarm);
 }
 
-int keep_of(State& state, Template& t) {
+int keep_of(State& state, const Template& t) {
     if (t.is_root()) return 0;
-    plan::Demand demand = demand_of(t);
-    demand.leased = leased_of(state, t);
+    plan::Demand demand = demand_of(state, t);
     demand.peak = std::max(demand.peak, demand.leased);
     int keep = plan::keep(demand);
     if (keep > settings::pool_size)  // it shrinks when it is idle
@@ -152,7 +143,7 @@ bool lacks_disk(State& state, const Template& t, const plan::Pool& pool) {
     return true;
 }
 
-plan::Pool pool_of(State& state, Template& t) {
+plan::Pool pool_of(State& state, const Template& t) {
     plan::Pool pool{};
     for (Database& d : databases(state)) {
         if (d.of != &t) continue;
@@ -277,7 +268,7 @@ void created(State& state, Template& t, const Outcome& outcome) {
     if (t.state == TemplateState::building) discard(state, t, outcome.message, false);
 }
 
-void sealed(State& state, Template& t, const Outcome& outcome) {
+void sealed(Template& t, const Outcome& outcome) {
     if (outcome.sqlstate != 0) board::count_failure(t.id, outcome.message);
     if (t.state != TemplateState::building) return;  // discarded meanwhile
     t.sealing = false;
@@ -294,7 +285,6 @@ void sealed(State& state, Template& t, const Outcome& outcome) {
                              errors::shown(t.hash), outcome.message)));
     }
     catalog::update(t);
-    (void)state;
 }
 
 void dropped(Template& t, const Outcome& outcome) {
@@ -417,11 +407,14 @@ bool is_spare(const Database& d) {
 /// have been lowered.
 void trim(State& state, Template& t) {
     if (t.state != TemplateState::finalized) return;
-    plan::Pool pool = pool_of(state, t);
     int total = 0;
-    for (Database& d : databases(state)) total += d.of == &t && !is_leaving(d);
-    int surplus = std::max(total - settings::pool_max,
-                           pool.ready + pool.cloning - keep_of(state, t) - pool.waiting);
+    int coming = 0;
+    for (Database& d : databases(state)) {
+        if (d.of != &t) continue;
+        total += !is_leaving(d);
+        coming += d.state == DatabaseState::ready || will_be_ready(d);
+    }
+    int surplus = std::max(total - settings::pool_max, coming - keep_of(state, t) - t.waiting);
     for (Database& d : databases(state)) {
         if (surplus <= 0) return;
         if (d.of != &t || is_leaving(d) || !is_spare(d)) continue;
@@ -488,7 +481,7 @@ void job_done(State& state, int desk, const Job& job, const Outcome& outcome) {
         Template* t = find_template(state, static_cast<int32>(job.row));
         if (t == nullptr) return;
         if (job.task == Task::create) created(state, *t, outcome);
-        if (job.task == Task::seal) sealed(state, *t, outcome);
+        if (job.task == Task::seal) sealed(*t, outcome);
         if (job.task == Task::drop) dropped(*t, outcome);
         return;
     }
@@ -509,8 +502,14 @@ void job_done(State& state, int desk, const Job& job, const Outcome& outcome) {
     }
 }
 
+void take_stock(State& state) {
+    for (Template& t : templates(state)) {
+        t.usage = board::usage_of(t.id);
+        trim(state, t);
+    }
+}
+
 std::optional<Job> next_job(State& state, int desk) {
-    for (Template& t : templates(state)) trim(state, t);
     bool drops_due = plan::drops_due(debt_of(state));
     std::span<Work> work = open_work(state, desk);
     auto* chores = static_cast<plan::Chore*>(palloc(sizeof(plan::Chore) * most_chores));

@@ -222,8 +222,8 @@ Database* take(State& state, Template& t, const Request& request) {
         note_waiting(state, t, request);
         return nullptr;
     }
-    board::count_acquire(t.id, GetCurrentTimestamp() - request.since);
-    board::note_leased(t.id, count(state, t, DatabaseState::leased) + 1);
+    board::count_acquire(t.id, GetCurrentTimestamp() - request.since,
+                         count(state, t, DatabaseState::leased) + 1);
     d->role = request.role;
     d->holder.session = request.session;
     strlcpy(NameStr(d->holder.application), request.application, NAMEDATALEN);

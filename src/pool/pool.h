@@ -42,6 +42,8 @@ bool end_if_over(State& state, const Lease& lease);
 
 /// Takes note of how the job at that desk ended.
 void job_done(State& state, int desk, const Job& job, const Outcome& outcome);
+/// Looks how the pools are used, and sends off what they no longer need.
+void take_stock(State& state);
 /// The next job for the free worker at that desk, or nothing.
 std::optional<Job> next_job(State& state, int desk);
 

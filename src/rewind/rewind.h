@@ -13,12 +13,11 @@ Seal seal(Oid database);
 
 /// True if a crash has emptied unlogged relations of a sealed template, or somebody changed them.
 bool is_spoiled(Oid database, Oid tablespace);
+/// The same for the template that the job copies.
+bool is_spoiled(const Job& job);
 
 /// After a clone has been made: makes it possible to rewind it. False if it never will be.
 bool prepare(const Job& job);
-
-/// Gives a clone, or a template on a base, what its source has in the shared catalogs.
-void copy_shared(Oid source, Oid target, const NameData& name, bool connectable, bool inside);
 
 /// Rewinds the clone that the job names, and renames it. Nobody may be in it, and the caller has it
 /// locked until this is over: whoever wants to connect waits, and what autovacuum would do before

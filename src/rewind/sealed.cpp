@@ -94,6 +94,10 @@ bool is_spoiled(Oid database, Oid tablespace) {
         files.all(), [&](const Fork& f) { return f.written && is_unlogged(files, f.name); });
 }
 
+bool is_spoiled(const Job& job) {
+    return known_template(job).has_unlogged && is_spoiled(job.source, job.tablespace);
+}
+
 const Files& files_of_template(const Job& job) { return known_template(job).files; }
 
 const char* drift(const Job& job) {

@@ -30,6 +30,7 @@ struct Watched {
     uint64 used;   // the larger the later
     int directory_count;
     Directory directories[most_tablespaces];
+    bool gone;  // so is a directory, and the kernel no longer watches it
     bool lost;  // something happened that the forks do not tell
     bool init_file;
     int count;
@@ -109,9 +110,11 @@ void note(const inotify_event& event) {
     for (Watched& w : all) {
         if (!OidIsValid(w.database)) continue;
         if ((event.mask & IN_Q_OVERFLOW) != 0) w.lost = true;
-        for (int i = 0; i < w.directory_count; i++)
-            if (w.directories[i].descriptor == event.wd)
-                note(w, w.directories[i].tablespace, event);
+        for (int i = 0; i < w.directory_count; i++) {
+            if (w.directories[i].descriptor != event.wd) continue;
+            if ((event.mask & IN_IGNORED) != 0) w.gone = true;
+            note(w, w.directories[i].tablespace, event);
+        }
     }
 }
 
@@ -152,14 +155,15 @@ bool add_directories(Watched& w, Oid database, std::span<const Oid> tablespaces)
 
 void watch(Oid database, std::span<const Oid> tablespaces) {
     if (!open_queue()) return;
+    read_queue();
     Watched* w = find(database);
-    if (w == nullptr || !same_directories(*w, tablespaces)) {
+    if (w == nullptr || w->gone || !same_directories(*w, tablespaces)) {
         if (w != nullptr) forget(*w);
         w = &place();
         if (!add_directories(*w, database, tablespaces)) return forget(*w);
         w->database = database;
+        w->gone = false;
     }
-    read_queue();
     w->used = ++clock_ticks;
     w->lost = false;
     w->init_file = false;

@@ -57,8 +57,7 @@ sub replays ($name, $with_standby, $conf, @init)
         my ($what, @statements) = @$use;
         $t->use_database($database, @statements);
         $node->query("SELECT testpool.recreate('$database')");
-        is($node->query("SELECT recycled FROM testpool.databases WHERE database = '$database'"),
-            'rewind', "$name: $what is rewound");
+        is($t->way_of($database), 'rewind', "$name: $what is rewound");
     }
 
     if ($with_standby)

@@ -14,18 +14,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestpoolCluster;
 
-# A template with something of everything, small enough to be compared often. Autovacuum visits shared
-# catalogs from any database, and notes there what it saw of them: that is no rewind's affair.
+# A template with something of everything, small enough to be compared often.
 our $content = <<'SQL';
-SET allow_system_table_mods = on;
-DO $$
-DECLARE shared regclass;
-BEGIN
-    FOR shared IN SELECT oid FROM pg_class WHERE relisshared AND relkind = 'r' LOOP
-        EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = off)', shared);
-    END LOOP;
-END $$;
-RESET allow_system_table_mods;
 CREATE EXTENSION amcheck;
 CREATE TABLE big (id serial PRIMARY KEY, t text);
 INSERT INTO big (t) SELECT repeat('x', 100) || i FROM generate_series(1, 5000) i;
@@ -162,6 +152,14 @@ sub use_database ($self, $database, @uses)
     }
 }
 
+# How the database was last put back: 'rewind', or 'clone: why'.
+sub way_of ($self, $database)
+{
+    return $self->{node}->query(<<SQL);
+SELECT recycled || coalesce(': ' || clone_reason, '') FROM testpool.databases WHERE database = '$database'
+SQL
+}
+
 # Acquires a database, uses it, has it recreated, and passes if that went the way that is named and
 # left no trace. A way of 'clone: why' also wants that reason.
 sub is_put_back ($self, $what, $way, @uses)
@@ -171,10 +169,7 @@ sub is_put_back ($self, $what, $way, @uses)
     my $database = $self->acquire;
     $self->use_database($database, @uses);
     $node->query("SELECT testpool.recreate('$database')");
-    my $found = $node->query(<<SQL);
-SELECT recycled || coalesce(': ' || clone_reason, '') FROM testpool.databases WHERE database = '$database'
-SQL
-    like($found, qr/^$way/, "$what: the way is $way");
+    like($self->way_of($database), qr/^$way/, "$what: the way is $way");
     $self->equals($database, $what);
     $self->give_back($database);
     return;
