@@ -212,7 +212,10 @@ class Rewind {
 
 void lock_template(const Job& job) {
     LockSharedObject(DatabaseRelationId, job.source, 0, ShareLock);
-    if (CountDBBackends(job.source) > 0) refuse("somebody is in the template");
+    int sessions = 0;
+    int prepared = 0;
+    if (CountOtherDBBackends(job.source, &sessions, &prepared))  // ends autovacuum, waits for others
+        refuse("somebody is in the template");
     if (const char* why = drift(job)) refuse(why);
 }
 
@@ -223,9 +226,10 @@ void bury_dropped_files() {
     WaitForProcSignalBarrier(EmitProcSignalBarrier(PROCSIGNAL_BARRIER_SMGRRELEASE));
 }
 
-/// They would pile up, and draw autovacuum into the clean clone.
+/// They would pile up, and draw autovacuum into the clean clone, or into the template.
 void forget_statistics(const Job& job) {
-    if (pgstat_fetch_stat_dbentry(job.oid) != nullptr) pgstat_drop_database(job.oid);
+    for (Oid database : {job.oid, job.source})
+        if (pgstat_fetch_stat_dbentry(database) != nullptr) pgstat_drop_database(database);
 }
 
 void write_out(const Job& job, const Rewind& rewind) {

@@ -13,8 +13,7 @@ my $node = $t->node;
 sub recreate ($database, $what, $was_cloned)
 {
     $node->query("SELECT testpool.recreate('$database')");
-    my $way = $node->query(
-        "SELECT concat_ws(': ', recycled, clone_reason) FROM testpool.databases WHERE database = '$database'");
+    my $way = $t->way_of($database);
     $node->query('CHECKPOINT');  # nothing of it may wait for one
     is($t->amcheck_complaints($database, with => []), '', "$what ($way): amcheck finds no fault");
     is($node->query(<<SQL, database => $database), 't', "$what ($way): no page is older than datfrozenxid says");
