@@ -6,6 +6,7 @@
 #include "pg/spi.h"
 #include "pg/utility.h"
 #include "points.h"
+#include "privacy.h"
 #include "rewind/rewind.h"
 #include "rewind/shared.h"
 #include "settings.h"
@@ -21,8 +22,6 @@ constexpr long session_poll_ms = 2;
 /// What pg_database says of a database.
 struct Facts {
     bool found;
-    bool is_template;
-    bool connectable;
     bool invalid;  // a DROP was interrupted: it can only be dropped
     Oid owner;
     Oid tablespace;
@@ -34,8 +33,7 @@ Facts facts_of(Oid oid) {
     HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(oid));
     if (!HeapTupleIsValid(tuple)) return facts;
     auto* form = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
-    facts = {true,         form->datistemplate, form->datallowconn, compat::is_invalid(form),
-             form->datdba, form->dattablespace, form->datname};
+    facts = {true, compat::is_invalid(form), form->datdba, form->dattablespace, form->datname};
     ReleaseSysCache(tuple);
     return facts;
 }
@@ -211,16 +209,18 @@ bool is_open(const char* name) {
     return open;
 }
 
-NameData open(Oid oid, const NameData* name) {
-    Facts facts = facts_of(oid);
-    if (!facts.found) gone(psprintf("%u", oid));
-    if (name == nullptr) name = &facts.name;
-    if (!facts.connectable || strcmp(NameStr(*name), NameStr(facts.name)) != 0)
-        change_row(oid, [&](FormData_pg_database& row) {
-            row.datallowconn = true;
-            row.datname = *name;
-        });
-    return *name;
+NameData open(Oid oid, Oid role, const NameData* name) {
+    NameData opened{};
+    bool found = change_database_row(oid, [&](HeapTuple row, TupleDesc desc) {
+        HeapTuple changed = heap_copytuple(row);
+        auto* form = reinterpret_cast<Form_pg_database>(GETSTRUCT(changed));
+        form->datallowconn = true;
+        if (name != nullptr) form->datname = *name;
+        opened = form->datname;
+        return settings::is_private ? privacy::for_role_alone(changed, desc, role) : changed;
+    });
+    if (!found) gone(psprintf("%u", oid));
+    return opened;
 }
 
 void rename(Oid oid, const NameData& from, const NameData& to) {
@@ -284,7 +284,8 @@ void close(const Job& job) {
 
 void reopen(const Job& job) {
     transaction([&] {
-        if (exists(job.oid)) open(job.oid);
+        Facts facts = facts_of(job.oid);
+        if (facts.found) alter(facts.name, "ALLOW_CONNECTIONS true");
     });
 }
 

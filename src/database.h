@@ -20,9 +20,9 @@ Oid choose_oid();
 /// A name for a database that is to be created: testpool.name_prefix and `rest`, if it is free.
 bool choose_name(const char* rest, NameData* name);
 bool exists(Oid oid);
-/// Lets clients in, under another name if one is given, and returns the database's name. Raises
-/// 3D000 if it is gone.
-NameData open(Oid oid, const NameData* name = nullptr);
+/// Lets clients in, under another name if one is given, and returns the database's name. Clients
+/// are those of `role` alone if testpool.private is on. Raises 3D000 if the database is gone.
+NameData open(Oid oid, Oid role, const NameData* name = nullptr);
 /// Takes the name of a database away from it, unless it has another or is gone.
 void rename(Oid oid, const NameData& from, const NameData& to);
 /// The tablespace of a database that exists.

@@ -26,6 +26,7 @@ int lease_grace;
 bool vacuum_templates;
 bool connect;
 char* connect_separator;
+bool is_private;
 int recycle;
 
 namespace {
@@ -161,6 +162,10 @@ void define() {
     define_bytes();
     define_times();
     define_connecting();
+    DefineCustomBoolVariable(
+        "testpool.private", "Lets nobody but the role that acquired a database connect to it.",
+        "Its members, the owner and superusers may, too. For what is acquired from then on.",
+        &is_private, false, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomBoolVariable("testpool.vacuum_templates",
                              "Runs VACUUM (FREEZE, ANALYZE) in a template when it is finalized.",
                              "Turn it off for huge templates that are vacuumed already.",

@@ -27,6 +27,7 @@ extern int lease_grace;
 extern bool vacuum_templates;
 extern bool connect;
 extern char* connect_separator;
+extern bool is_private;
 extern int recycle;  // of Recycle
 
 /// True if used databases may be rewound.

@@ -159,7 +159,7 @@ void recycle(State& state, Database& d) {
 }
 
 void lease(State& /*state*/, Database& d, const NameData* name) {
-    d.name = database::open(d.oid, name);
+    d.name = database::open(d.oid, d.role, name);
     d.state = DatabaseState::leased;
     d.leased_at = GetCurrentTimestamp();
     catalog::update(d);

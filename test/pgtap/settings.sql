@@ -17,6 +17,7 @@ INSERT INTO contract VALUES
     ('testpool.name_prefix', 'string', NULL, 'sighup'),
     ('testpool.pool_max', 'integer', NULL, 'sighup'),
     ('testpool.pool_size', 'integer', NULL, 'sighup'),
+    ('testpool.private', 'bool', NULL, 'sighup'),
     ('testpool.recycle', 'enum', NULL, 'sighup'),
     ('testpool.root_template', 'string', NULL, 'sighup'),
     ('testpool.template', 'string', NULL, 'user'),

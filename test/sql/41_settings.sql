@@ -29,6 +29,7 @@ SET testpool.root_template = 'template0';
 SET testpool.vacuum_templates = off;
 SET testpool.connect = off;
 SET testpool.connect_separator = '!';
+SET testpool.private = on;
 SET testpool.workers = 3;
 SET testpool.max_databases = 10;
 SET testpool.database = 'elsewhere';
