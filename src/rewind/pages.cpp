@@ -62,13 +62,6 @@ bool restore(const Sides& sides, ForkNumber fork, BlockNumber block,
     return differs;
 }
 
-/// Shortens the main fork with what hangs on it, logged.
-void truncate_relation(const Locator& target, BlockNumber length) {
-    Relation relation = CreateFakeRelcacheEntry(target);
-    RelationTruncate(relation, length);
-    FreeFakeRelcacheEntry(relation);
-}
-
 /// Shortens a free-space or visibility map. That is not logged, so the visibility map is emptied
 /// first: a standby may keep its blocks, but none that calls a page all-visible.
 void truncate_map(const Locator& target, ForkNumber fork, BlockNumber present, BlockNumber length,
@@ -123,8 +116,6 @@ void resize(const Sides& sides, ForkNumber fork, BlockNumber length) {
     BlockNumber present = smgrexists(storage, fork) ? smgrnblocks(storage, fork) : 0;
     if (present <= length)
         extend(target, fork, present, length, sides.logged);
-    else if (fork == MAIN_FORKNUM)
-        truncate_relation(target, length);
     else
         truncate_map(target, fork, present, length, sides.logged);
 }

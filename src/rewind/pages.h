@@ -17,7 +17,8 @@ struct Sides {
 int64 restore_blocks(const Sides& sides, ForkNumber fork, std::span<const BlockNumber> blocks);
 /// The same for every block below `length`.
 int64 restore_all(const Sides& sides, ForkNumber fork, BlockNumber length);
-/// Makes the target's fork `length` blocks long, creating it if need be.
+/// Makes the target's fork `length` blocks long, creating it if need be. Truncations are what
+/// shortens a main fork.
 void resize(const Sides& sides, ForkNumber fork, BlockNumber length);
 /// Drops a relation that the template does not have, when the transaction commits.
 void drop_relation(const Locator& target);

@@ -1,6 +1,6 @@
 // Rewind, from the first look to the last stamp. In one transaction: compare what may have changed
-// with the template, put it back, drop what the template does not have. Then write it out and stamp
-// the files, so that the next look finds only what the next test changes.
+// with the template, put it back, drop what the template does not have. Then truncate, write it out
+// and stamp the files, so that the next look finds only what the next test changes.
 
 #include "rewind/rewind.h"
 
@@ -12,6 +12,7 @@
 #include "rewind/pages.h"
 #include "rewind/sealed.h"
 #include "rewind/shared.h"
+#include "rewind/truncation.h"
 #include "rewind/watch.h"
 
 namespace testpool::rewind {
@@ -69,6 +70,7 @@ class Rewind {
         });
     }
 
+    void truncate() const { truncations_.carry_out(); }
     bool changed() const { return changed_count_ > 0; }
     bool catalogs_changed() const { return catalogs_changed_; }
     bool init_file_written() const { return target_.init_file_written; }
@@ -147,14 +149,13 @@ class Rewind {
         std::span<const DirtyBlock> dirty =
             t != nullptr ? dirty_of(name) : std::span<const DirtyBlock>{};
         bool resized = t == nullptr || t->bytes != s.bytes;
-        // Truncating a relation also writes to its maps.
-        bool shaken = name.fork != MAIN_FORKNUM && name.same_relation(resized_);
-        if (!resized && !shaken && !t->written && dirty.empty()) return;
+        if (!resized && !t->written && dirty.empty()) return;
         Sides sides = sides_of(name);
         require_unchanged_length(sides, s);
-        if (resized || shaken) resize(sides, name.fork, blocks_of(s));
-        if (resized && name.fork == MAIN_FORKNUM) resized_ = name;
-        // A map is small, and what truncation wrote to it is still in shared buffers.
+        if (name.fork == MAIN_FORKNUM && t != nullptr && t->bytes > s.bytes)
+            truncations_.announce({sides.target, blocks_of(s), sides.logged});
+        else if (resized)
+            resize(sides, name.fork, blocks_of(s));
         bool is_map = name.fork == FSM_FORKNUM || name.fork == VISIBILITYMAP_FORKNUM;
         int64 pages = is_map ? restore_all(sides, name.fork, blocks_of(s))
                              : restore_blocks(sides, name.fork, suspects(s, t, dirty));
@@ -206,7 +207,7 @@ class Rewind {
     int changed_room_ = 0;
     int tombstones_ = 0;
     bool catalogs_changed_ = false;
-    ForkName resized_;
+    Truncations truncations_;
     ForkName counted_;
 };
 
@@ -214,7 +215,8 @@ void lock_template(const Job& job) {
     LockSharedObject(DatabaseRelationId, job.source, 0, ShareLock);
     int sessions = 0;
     int prepared = 0;
-    if (CountOtherDBBackends(job.source, &sessions, &prepared))  // ends autovacuum, waits for others
+    if (CountOtherDBBackends(job.source, &sessions,
+                             &prepared))  // ends autovacuum, waits for others
         refuse("somebody is in the template");
     if (const char* why = drift(job)) refuse(why);
 }
@@ -233,6 +235,8 @@ void forget_statistics(const Job& job) {
 }
 
 void write_out(const Job& job, const Rewind& rewind) {
+    rewind.truncate();
+    TESTPOOL_POINT("rewind-truncated");
     if (rewind.changed()) FlushDatabaseBuffers(job.oid);
     TESTPOOL_POINT("rewind-flushed");
     if (rewind.init_file_written()) copy_init_file(job.source, job.oid, job.tablespace);

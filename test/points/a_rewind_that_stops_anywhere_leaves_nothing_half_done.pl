@@ -86,11 +86,12 @@ sub stops ($point, $how, @uses)
     nothing_is_lost($what);
 }
 
-my @uses = ('TRUNCATE big, wide', 'UPDATE part SET b = b || a', 'CREATE TABLE mine AS SELECT 1 AS a');
+my @uses = ('TRUNCATE big, wide', 'UPDATE part SET b = b || a', 'CREATE TABLE mine AS SELECT 1 AS a',
+    'INSERT INTO bare SELECT generate_series(1, 5000)');
 for my $how (sort keys %stop)
 {
     stops("rewind-$_", $how, @uses)
-      for qw(closed looked buried page-put-back put-back renamed committed flushed stamped);
+      for qw(closed looked buried page-put-back put-back renamed committed truncated flushed stamped);
     # What cannot be rewound is cloned.
     stops("clone-$_", $how, 'DROP TABLE big CASCADE',
         q{SELECT pg_create_logical_replication_slot('left_behind', 'pgoutput')})
