@@ -415,6 +415,42 @@ Does not block.
 Errors: 22023 bad argument; 42704 unknown database; 55000 not leased; 42501 another role''s; 25006.
 Privileges: EXECUTE, and the role of the lease or a superuser.';
 
+CREATE TYPE testpool.difference AS (
+    change   text,
+    kind     text,
+    schema   text,
+    name     text,
+    detail   text,
+    rows     bigint,
+    inserted bigint,
+    updated  bigint,
+    deleted  bigint,
+    pages    bigint,
+    bytes    bigint
+);
+COMMENT ON TYPE testpool.difference IS 'How an object of a clone differs from the template''s: a row that diff returns';
+COMMENT ON COLUMN testpool.difference.change IS 'added, dropped or changed';
+COMMENT ON COLUMN testpool.difference.kind IS 'table, sequence, view, function, type, schema …; catalog: a system catalog whose rows belong to none of these';
+COMMENT ON COLUMN testpool.difference.schema IS 'Schema that the object is in; null: it is in none';
+COMMENT ON COLUMN testpool.difference.name IS 'Name; of a function with the types of its arguments, of a large object its OID';
+COMMENT ON COLUMN testpool.difference.detail IS 'What of a changed object differs, besides rows: definition, columns, constraints, indexes, triggers, rules, policies, partitions, comment, contents, rewritten; of a sequence its value';
+COMMENT ON COLUMN testpool.difference.rows IS 'Of a table: how many committed rows there are more than in the template; null: too many pages differ to count them';
+COMMENT ON COLUMN testpool.difference.inserted IS 'Rows inserted, as PostgreSQL''s statistics have counted since the database was clean, those rolled back included';
+COMMENT ON COLUMN testpool.difference.updated IS 'Rows updated, counted in the same way';
+COMMENT ON COLUMN testpool.difference.deleted IS 'Rows deleted, counted in the same way';
+COMMENT ON COLUMN testpool.difference.pages IS 'Pages that differ, are new or are gone, those of indexes and of TOAST included';
+COMMENT ON COLUMN testpool.difference.bytes IS 'By how much it has grown, in bytes, indexes and TOAST included';
+
+CREATE FUNCTION testpool.diff(database text)
+    RETURNS SETOF testpool.difference LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'testpool_diff';
+COMMENT ON FUNCTION testpool.diff(text) IS
+'What was done to a leased database: lists what was added, dropped or changed against its template. Sessions may be inside; what they have not committed shows in pages and bytes only. Changes nothing.
+database: a leased or kept database. Returns one row for each object that differs; none if the database is clean.
+Does not block, but for ALTER DATABASE on it.
+Errors: 22023 bad argument; 42704 unknown database; 55000 not leased, or its template is gone; 42501 another role''s; 25006.
+Privileges: EXECUTE, and the role of the lease or a superuser.';
+
 CREATE FUNCTION testpool.url(database text)
     RETURNS text LANGUAGE c STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'testpool_url';

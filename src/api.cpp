@@ -2,6 +2,7 @@
 // written where they are declared, in sql/testpool--*.sql.
 
 #include "board/board.h"
+#include "diff/diff.h"
 #include "errors.h"
 #include "session.h"
 #include "settings.h"
@@ -182,6 +183,18 @@ Datum testpool_keep(PG_FUNCTION_ARGS) {
     Reply reply = session::ask(request);
     session::forget_grant(reply.subject);
     PG_RETURN_TEXT_P(cstring_to_text(uri::of_database(NameStr(reply.database))));
+}
+
+PG_FUNCTION_INFO_V1(testpool_diff);
+Datum testpool_diff(PG_FUNCTION_ARGS) {
+    session::require_usable("testpool.diff()");
+    Request request = session::request(Verb::diff);
+    set_database(request, fcinfo);
+    Reply reply = session::ask(request);
+    InitMaterializedSRF(fcinfo, 0);
+    diff::list(reply.source, reply.oid, request.database,
+               reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo));
+    return Datum{0};
 }
 
 PG_FUNCTION_INFO_V1(testpool_url);

@@ -23,6 +23,7 @@ enum class Verb : uint8 {
     release,  // only asked when the lease is not on the board: the answer is an error that says why
     recreate,
     keep,
+    diff,
     prewarm,
     reset,
     connect,  // a client has authenticated and wants a database of a name: see door.h
@@ -66,6 +67,8 @@ struct Reply {
     int32 count;
     LeaseKey granted;  // 0: nothing
     LeaseKey subject;  // the lease that was asked about
+    Oid oid;           // of its database, if that is asked for
+    Oid source;        // what that was copied from
     NameData database;
     char message[1024];
     char detail[2048];

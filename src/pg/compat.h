@@ -65,6 +65,39 @@ inline Oid database_of(const BufferTag& tag) { return tag.rnode.dbNode; }
 inline Locator locator_of(Relation relation) { return relation->rd_node; }
 #endif
 
+/// The file of a catalog that pg_class names none for, in that directory of a database.
+inline RelNumber mapped_file(const char* directory, Oid catalog) {
+#if PG_VERSION_NUM >= 160000
+    return RelationMapOidToFilenumberForDatabase(const_cast<char*>(directory), catalog);
+#else
+    return RelationMapOidToFilenodeForDatabase(const_cast<char*>(directory), catalog);
+#endif
+}
+
+/// Zeros what a row of pg_class has of measures, and what follows from rows of other catalogs.
+inline void forget_measures(Form_pg_class row) {
+    row->relfilenode = 0;
+    row->relpages = row->relallvisible = 0;
+    row->reltuples = 0;
+    row->reltoastrelid = row->relrewrite = InvalidOid;
+    row->relhasindex = row->relhasrules = row->relhastriggers = row->relhassubclass = false;
+    row->relnatts = row->relchecks = 0;
+    row->relfrozenxid = row->relminmxid = 0;
+#if PG_VERSION_NUM >= 180000
+    row->relallfrozen = 0;
+#endif
+}
+
+/// What was counted for a relation of any database, or nullptr.
+inline const PgStat_StatTabEntry* statistics_of(Oid database, Oid relation) {
+#if PG_VERSION_NUM >= 190000
+    void* entry = pgstat_fetch_entry(PGSTAT_KIND_RELATION, database, relation, nullptr);
+#else
+    void* entry = pgstat_fetch_entry(PGSTAT_KIND_RELATION, database, relation);
+#endif
+    return static_cast<const PgStat_StatTabEntry*>(entry);
+}
+
 /// The storage of a relation that is not temporary.
 inline SMgrRelation storage_of(const Locator& locator) {
 #if PG_VERSION_NUM >= 170000

@@ -271,6 +271,23 @@ std::optional<Reply> keep(State& state, const Request& request) {
     return reply;
 }
 
+std::optional<Reply> diff(State& state, const Request& request) {
+    Database& d = held(state, request);
+    if (d.state != DatabaseState::leased && d.state != DatabaseState::kept)
+        errors::not_leased(NameStr(d.name));
+    Reply reply{};
+    reply.oid = d.oid;
+    reply.source = d.of->is_root() ? get_database_oid(settings::root_template, true) : d.of->oid;
+    if (OidIsValid(reply.source) && database::exists(reply.source)) return reply;
+    if (d.of->state == TemplateState::discarded)
+        errors::raise(errors::discarded_reply(d.of->hash, d.of->reason));
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("the template of database \"%s\" does not exist any more",
+                           NameStr(d.name)),
+                    errdetail("It was dropped by someone else."),
+                    errhint("Leave testpool's databases to testpool.")));
+}
+
 std::optional<Reply> prewarm(State& state, const Request& request) {
     Template& t = wanted(state, request);
     int ready = count(state, t, DatabaseState::ready);

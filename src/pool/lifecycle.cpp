@@ -208,6 +208,8 @@ std::optional<Reply> serve(State& state, const Request& request) {
             return recreate(state, request);
         case Verb::keep:
             return keep(state, request);
+        case Verb::diff:
+            return diff(state, request);
         case Verb::prewarm:
             return prewarm(state, request);
         case Verb::reset:

@@ -70,6 +70,7 @@ std::optional<Reply> acquire(State& state, const Request& request);
 std::optional<Reply> release(State& state, const Request& request);
 std::optional<Reply> recreate(State& state, const Request& request);
 std::optional<Reply> keep(State& state, const Request& request);
+std::optional<Reply> diff(State& state, const Request& request);
 std::optional<Reply> prewarm(State& state, const Request& request);
 std::optional<Reply> reset(State& state, const Request& request);
 std::optional<Reply> connect(State& state, const Request& request);

@@ -19,7 +19,8 @@ bool is_dirty_block_of(Oid database, int index, DirtyBlock& block) {
         return false;
     Locator relation = compat::locator_of(tag);
     block = {{compat::tablespace_of(relation), compat::number_of(relation), compat::fork_of(tag)},
-             tag.blockNum};
+             tag.blockNum,
+             index + 1};
     return true;
 }
 

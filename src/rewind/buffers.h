@@ -8,11 +8,13 @@ namespace testpool::rewind {
 struct DirtyBlock {
     ForkName fork;
     BlockNumber block;
+    Buffer buffer;
     auto operator<=>(const DirtyBlock&) const = default;
 };
 
-/// Every dirty block of the database, sorted. Nobody may be in it; the checkpointer may write some
-/// of them out meanwhile, so look at the files after this.
+/// Every dirty block of the database, sorted. The checkpointer may write some of them out
+/// meanwhile, so look at the files after this. What sessions in the database change meanwhile may
+/// be missed.
 std::span<DirtyBlock> dirty_blocks(Oid database);
 
 }  // namespace testpool::rewind

@@ -3,8 +3,7 @@
 
 #include "rewind/compare.h"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include "rewind/segments.h"
 
 namespace testpool::rewind {
 
@@ -14,47 +13,6 @@ namespace {
 constexpr size_t compared_from = offsetof(PageHeaderData, pd_flags);
 
 constexpr BlockNumber chunk = 32;  // pages read at a time: both chunks fit the processor's cache
-
-/// The segments of one fork, one open at a time.
-class Segments {
-  public:
-    Segments(Oid database, const ForkName& name) : database_(database), name_(name) {}
-
-    /// Reads `count` pages that lie in one segment; what the file does not have reads as zeros.
-    void read(BlockNumber first, BlockNumber count, char* pages) {
-        open_segment(first / RELSEG_SIZE);
-        size_t wanted = size_t{count} * BLCKSZ;
-        auto at = static_cast<off_t>(first % RELSEG_SIZE) * BLCKSZ;
-        ssize_t got = descriptor_ < 0 ? 0 : pg_pread(descriptor_, pages, wanted, at);
-        if (got < 0)
-            ereport(ERROR,
-                    (errcode_for_file_access(), errmsg("could not read file \"%s\": %m", path_)));
-        memset(pages + got, 0, wanted - got);
-    }
-
-    void close() {
-        if (descriptor_ >= 0) CloseTransientFile(descriptor_);
-        descriptor_ = -1;
-    }
-
-  private:
-    void open_segment(int64 segment) {
-        if (segment == segment_) return;
-        close();
-        segment_ = segment;
-        path_ = path_of(database_, name_, segment);
-        descriptor_ = OpenTransientFile(path_, O_RDONLY | PG_BINARY);
-        if (descriptor_ < 0 && errno != ENOENT)
-            ereport(ERROR,
-                    (errcode_for_file_access(), errmsg("could not open file \"%s\": %m", path_)));
-    }
-
-    Oid database_;
-    const ForkName& name_;
-    int64 segment_ = -1;
-    int descriptor_ = -1;
-    const char* path_ = nullptr;
-};
 
 }  // namespace
 

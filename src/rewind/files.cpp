@@ -99,9 +99,13 @@ bool stamp_file(int directory, const char* name) {
     return false;
 }
 
-void collect(Oid database, Oid tablespace, Collector& found, bool& init_file_written) {
+void collect(Oid database, Oid tablespace, Temporary temporary, Collector& found,
+             bool& init_file_written) {
     each_file(database, tablespace, [&](int directory, const char* file_name) {
-        if (is_temporary(file_name)) return remove_temporary(directory, file_name);
+        if (is_temporary(file_name)) {
+            if (temporary == Temporary::remove) remove_temporary(directory, file_name);
+            return;
+        }
         ForkName name = parse(tablespace, file_name);
         bool is_init_file = strcmp(file_name, init_file) == 0;
         struct stat file {};
@@ -169,10 +173,11 @@ std::span<Oid> tablespaces_of(Oid database, Oid own) {
     return {found, static_cast<size_t>(count)};
 }
 
-Files scan(Oid database, std::span<const Oid> tablespaces) {
+Files scan(Oid database, std::span<const Oid> tablespaces, Temporary temporary) {
     Collector found(1024);
     bool init_file_written = true;
-    for (Oid tablespace : tablespaces) collect(database, tablespace, found, init_file_written);
+    for (Oid tablespace : tablespaces)
+        collect(database, tablespace, temporary, found, init_file_written);
     return found.finish(init_file_written);
 }
 

@@ -44,8 +44,11 @@ const char* path_of(Oid database, const ForkName& name, int64 segment);
 /// The tablespaces in which the database has a directory; its own first.
 std::span<Oid> tablespaces_of(Oid database, Oid own);
 
-/// Looks at every file of the database. Removes what killed sessions left of temporary relations.
-Files scan(Oid database, std::span<const Oid> tablespaces);
+/// Temporary relations are those of sessions inside, or of killed ones.
+enum class Temporary : bool { leave, remove };
+
+/// Looks at every file of the database. If nobody is in it, what is temporary is to be removed.
+Files scan(Oid database, std::span<const Oid> tablespaces, Temporary temporary = Temporary::remove);
 
 /// Looks at these forks only. Every other file is as it was when the database was stamped, and that
 /// was as in `stamped`.
