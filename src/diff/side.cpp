@@ -103,7 +103,7 @@ Side::Side(Oid database, Facts facts)
 const char* Side::readable(const char* name) const {
     int here = GetDatabaseEncoding();
     int length = static_cast<int>(strlen(name));
-    if (encoding_ == here || pg_is_ascii(name)) return name;
+    if (encoding_ == here || here == PG_SQL_ASCII || pg_is_ascii(name)) return name;
     Oid conversion = FindDefaultConversionProc(encoding_, here);
     if (!OidIsValid(conversion)) return "?";
     int room = length * MAX_CONVERSION_GROWTH + 1;

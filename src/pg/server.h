@@ -63,6 +63,7 @@ extern "C" {
 #include "common/hashfn.h"
 #include "common/ip.h"
 #include "common/relpath.h"
+#include "common/string.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"

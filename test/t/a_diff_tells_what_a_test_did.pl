@@ -8,7 +8,7 @@ use experimental 'signatures';
 use Test::More;
 use TestpoolCluster;
 
-my $node = TestpoolCluster->begin('diff', conf => <<CONF);
+my $node = TestpoolCluster->begin('diff', init => { extra => [ '--encoding=UTF8', '--locale=C' ] }, conf => <<CONF);
 autovacuum = off
 testpool.pool_size = 1
 CONF
@@ -202,8 +202,12 @@ $node->fails_with('55000', "SELECT testpool.diff('$clone')", 'without a template
 
 $holder->quit;
 $alice->quit;
+$node->query(q{CREATE DATABASE latin TEMPLATE template0 ENCODING latin1 LOCALE 'C'});
+$node->query(q{ALTER SYSTEM SET testpool.root_template = 'latin'; SELECT pg_reload_conf()});
+$node->becomes_true(q{SELECT current_setting('testpool.root_template') = 'latin'}, 'another root template');
 $clone = $node->session->query('SELECT testpool.acquire()');
-test($clone, 'CREATE TABLE here (id int)');
-is_deeply(difference($clone, 'change, kind, name'), ['added table here'], 'a clone of the root template is compared with that');
+test($clone, qq{SET client_encoding = utf8; CREATE TABLE "caf\x{c3}\x{a9}" (id int)});
+is_deeply(difference($clone, 'change, kind, name'), ["added table caf\x{c3}\x{a9}"],
+    'a clone of the root template is compared with that; names come in the encoding of the home database');
 
 $node->finish;
