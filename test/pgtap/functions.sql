@@ -12,6 +12,7 @@ INSERT INTO contract VALUES
     ('release', 'text', 'database text DEFAULT NULL::text', 'void', 'v', 'u'),
     ('recreate', 'text', 'database text', 'void', 'v', 'u'),
     ('keep', 'text, text', 'database text, reason text DEFAULT NULL::text', 'text', 'v', 'u'),
+    ('diff', 'text', 'database text', 'setof testpool.difference', 'v', 'u'),
     ('url', 'text', 'database text', 'text', 's', 'r'),
     ('prewarm', 'text, integer', 'hash text, count integer', 'integer', 'v', 'u'),
     ('reset', '', '', 'void', 'v', 'u'),

@@ -37,6 +37,9 @@ SELECT testpool_test.error(statement) FROM unnest(ARRAY[
     $$ SELECT testpool.keep(NULL) $$,
     $$ SELECT testpool.keep('') $$,
     $$ SELECT testpool.keep(repeat('d', 64)) $$,
+    $$ SELECT testpool.diff(NULL) $$,
+    $$ SELECT testpool.diff('') $$,
+    $$ SELECT testpool.diff(repeat('d', 64)) $$,
     $$ SELECT testpool.url(NULL) $$,
     $$ SELECT testpool.url('') $$,
     $$ SELECT testpool.url(repeat('d', 64)) $$

@@ -14,6 +14,7 @@ SELECT testpool_test.error(statement) FROM unnest(ARRAY[
     $$ SELECT testpool.release('nothing') $$,
     $$ SELECT testpool.recreate('nothing') $$,
     $$ SELECT testpool.keep('nothing') $$,
+    $$ SELECT testpool.diff('nothing') $$,
     $$ SELECT testpool.url('nothing') $$,
     -- a long hash is shortened in messages
     $$ SELECT testpool.acquire('0123456789abcdef0123456789abcdef') $$,
@@ -31,7 +32,8 @@ SELECT testpool_test.error(statement) FROM unnest(ARRAY[
     $$ SELECT testpool.init_template('h', base => 'half') $$,
     format('SELECT testpool.release(%L)', :'build'),
     format('SELECT testpool.recreate(%L)', :'build'),
-    format('SELECT testpool.keep(%L)', :'build')
+    format('SELECT testpool.keep(%L)', :'build'),
+    format('SELECT testpool.diff(%L)', :'build')
 ]) statement;
 SELECT testpool.init_template('half') = :'build' AS "its builder may ask again";
 SELECT hash, state FROM testpool.templates;
@@ -54,7 +56,8 @@ SELECT database AS idle FROM testpool.databases WHERE state = 'ready' LIMIT 1 \g
 SELECT testpool_test.error(statement) FROM unnest(ARRAY[
     format('SELECT testpool.release(%L)', :'idle'),
     format('SELECT testpool.recreate(%L)', :'idle'),
-    format('SELECT testpool.keep(%L)', :'idle')
+    format('SELECT testpool.keep(%L)', :'idle'),
+    format('SELECT testpool.diff(%L)', :'idle')
 ]) statement;
 SELECT testpool_test.state_of(:'idle');
 SELECT database AS template FROM testpool.templates WHERE hash = 'whole' \gset

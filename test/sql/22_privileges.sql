@@ -30,6 +30,7 @@ SET ROLE regress_testpool_alice;
 SELECT testpool_test.error(format('SELECT testpool.release(%L)', :'bobs'));
 SELECT testpool_test.error(format('SELECT testpool.recreate(%L)', :'bobs'));
 SELECT testpool_test.error(format('SELECT testpool.keep(%L)', :'bobs'));
+SELECT testpool_test.error(format('SELECT testpool.diff(%L)', :'bobs'));
 SELECT testpool_test.state_of(:'bobs');
 
 -- A member of the role may.
@@ -99,6 +100,7 @@ SELECT testpool_test.error(statement) FROM unnest(ARRAY[
     'SELECT testpool.release()',
     'SELECT testpool.recreate(''d'')',
     'SELECT testpool.keep(''d'')',
+    'SELECT testpool.diff(''d'')',
     'SELECT testpool.url(''d'')',
     'SELECT testpool.prewarm(''h'', 1)',
     'SELECT testpool.reset()',
