@@ -45,7 +45,7 @@ void each_pair(std::span<Item> a, std::span<Item> b, Key key, Each each) {
         bool no_a = i == a.size();
         bool no_b = j == b.size();
         bool in_a = no_b || (!no_a && std::invoke(key, a[i]) <= std::invoke(key, b[j]));
-        bool in_b = no_a || (!no_b && std::invoke(key, b[j]) <= std::invoke(key, a[i]));
+        bool in_b = !in_a || (!no_a && !no_b && std::invoke(key, b[j]) <= std::invoke(key, a[i]));
         each(in_a ? &a[i] : nullptr, in_b ? &b[j] : nullptr);
         i += in_a;
         j += in_b;
@@ -191,12 +191,14 @@ class Diff {
     /// All that was found of an object.
     Finding found(ObjectKey key) const {
         Finding sum{key};
-        for (const Finding& f : std::ranges::equal_range(findings_.all(), key, {}, &Finding::of)) {
-            sum.aspects |= f.aspects;
-            sum.pages += f.pages;
-            sum.bytes += f.bytes;
-            sum.rows += f.rows;
-            sum.uncounted |= f.uncounted;
+        auto all = findings_.all();
+        auto f = std::ranges::lower_bound(all, key, {}, &Finding::of);
+        for (; f != all.end() && f->of == key; ++f) {
+            sum.aspects |= f->aspects;
+            sum.pages += f->pages;
+            sum.bytes += f->bytes;
+            sum.rows += f->rows;
+            sum.uncounted |= f->uncounted;
         }
         return sum;
     }

@@ -120,8 +120,9 @@ BlockNumber Side::length(const ForkName& name) const {
 }
 
 std::span<const DirtyBlock> Side::dirty_blocks(const ForkName& name) const {
-    auto found = std::ranges::equal_range(dirty_, name, {}, &DirtyBlock::fork);
-    return {found.begin(), found.end()};
+    auto first = std::ranges::lower_bound(dirty_, name, {}, &DirtyBlock::fork);
+    auto last = std::ranges::upper_bound(dirty_, name, {}, &DirtyBlock::fork);
+    return {first, last};
 }
 
 ForkName Side::file_of(Form_pg_class row) const {

@@ -23,9 +23,8 @@ std::span<BlockNumber> suspects(const Side& source, const Side& clone, const For
         for (const DirtyBlock& dirty : side->dirty_blocks(name))
             if (dirty.block < common) found.add(dirty.block);
     std::span<BlockNumber> all = found.all();
-    std::ranges::sort(all);
-    auto repeated = std::ranges::unique(all);
-    return all.first(all.size() - repeated.size());
+    std::sort(all.begin(), all.end());
+    return {all.begin(), std::unique(all.begin(), all.end())};
 }
 
 /// `blocks`, and those from `first` up to `end`.

@@ -281,11 +281,11 @@ std::optional<Reply> diff(State& state, const Request& request) {
     if (OidIsValid(reply.source) && database::exists(reply.source)) return reply;
     if (d.of->state == TemplateState::discarded)
         errors::raise(errors::discarded_reply(d.of->hash, d.of->reason));
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("the template of database \"%s\" does not exist any more",
-                           NameStr(d.name)),
-                    errdetail("It was dropped by someone else."),
-                    errhint("Leave testpool's databases to testpool.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("the template of database \"%s\" does not exist any more", NameStr(d.name)),
+             errdetail("It was dropped by someone else."),
+             errhint("Leave testpool's databases to testpool.")));
 }
 
 std::optional<Reply> prewarm(State& state, const Request& request) {
