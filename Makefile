@@ -32,7 +32,7 @@ ISOLATION_TESTDB = $(CONTRIB_TESTDB)
 demo: ; examples/demo/run
 test: ; test/run
 lint: ; test/lint
-bench: ; bench/run
+bench: ; bench/run $(if $(FULL),--full)
 matrix: ; test/matrix
 docker: ; test/docker/run
 packages: ; test/packages

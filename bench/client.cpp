@@ -2,7 +2,9 @@
 // time every step. It knows nothing of testpool; what a step does is SQL on the command line, so
 // that all contestants are driven by the same program.
 //
-//   client [--clients N] [--tests N | --seconds N] [STEP SQL]…
+//   client [--clients N] [--tests N] [--seconds N] [STEP SQL]…
+//
+// It ends after so many tests, or seconds, whichever comes first.
 //
 // Steps of a test, each optional, those with … repeatable:
 //   --take SQL     in the home database; its first column, if it has a row, names the database
@@ -19,7 +21,8 @@
 // with 999 unused ones after it. Connections are made as libpq's environment variables say.
 //
 // A take or give that begins with "GET http" or "POST http" is a request to a service that answers
-// as IntegreSQL does: with the JSON of a connection, and a number that is :id afterwards.
+// as IntegreSQL does: with the JSON of a connection, and a number that is :id afterwards; :db is
+// then the database that the connection names.
 //
 // Prints a line for each test: client, when it began, and how long take, connect (with first),
 // work, clean and give took, in µs; then the note's columns. The last line is "run" and the µs it
@@ -31,6 +34,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <string>
 #include <thread>
@@ -47,8 +51,8 @@ using Texts = std::vector<std::string>;
 
 struct Plan {
     int clients = 1;
-    long tests = -1;  // of all clients together; negative: as many as the seconds allow
-    double seconds = 0;
+    long tests = std::numeric_limits<long>::max();  // of all clients together
+    double seconds = std::numeric_limits<double>::infinity();
     std::map<std::string, Texts> steps;
 
     const Texts& operator[](const std::string& step) const {
@@ -134,8 +138,11 @@ std::string member(const std::string& json, const std::string& name) {
     return json.substr(at, end - at);
 }
 
-std::string connection_of(const std::string& json) {
-    std::string config = json.substr(std::min(json.size(), json.find("\"config\":") + 9));
+std::string config_of(const std::string& json) {
+    return json.substr(std::min(json.size(), json.find("\"config\":") + 9));
+}
+
+std::string connection_of(const std::string& config) {
     return "host=" + member(config, "host") + " port=" + member(config, "port") +
            " user=" + member(config, "username") + " password='" + member(config, "password") +
            "' dbname=" + member(config, "database");
@@ -157,10 +164,11 @@ class Client {
         n_ = std::to_string(next_number++ * 1000);
         database_.clear();
         for (const std::string& name : plan_["database"]) database_ = filled(name);
+        address_.clear();
         Clock::time_point began = lap_ = Clock::now();
         if (Texts row = run(home_, "take"); !row.empty()) database_ = row[0];
         long take = lap();
-        PGconn* connection = connect(database_);
+        PGconn* connection = connect(address_.empty() ? database_ : address_);
         run(connection, "first");
         long connecting = lap();
         run(connection, "work");
@@ -203,8 +211,10 @@ class Client {
     Texts ask_service(const std::string& what) {
         std::string answer = request(what);
         if (answer.empty()) return {};
+        std::string config = config_of(answer);
         id_ = member(answer, "id");
-        return {connection_of(answer)};
+        address_ = connection_of(config);
+        return {member(config, "database")};
     }
 
     long lap() {
@@ -219,6 +229,7 @@ class Client {
     Clock::time_point lap_;
     PGconn* home_;
     std::string database_;
+    std::string address_;  // how to connect to it, if its name is not enough
     std::string id_;
     std::string n_;
     std::string log_;
@@ -248,8 +259,8 @@ void run(const Plan& plan) {
     std::vector<std::thread> threads;
     Clock::time_point first = Clock::now();
     auto more = [&] {
-        return plan.tests >= 0 ? begun++ < plan.tests
-                               : Clock::now() - first < std::chrono::duration<double>(plan.seconds);
+        return begun++ < plan.tests &&
+               std::chrono::duration<double>(Clock::now() - first).count() < plan.seconds;
     };
     for (Client* client : clients)
         threads.emplace_back([&, client] {

@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 
+import results
 import server
 
 ROUNDS = 8
@@ -56,17 +57,17 @@ def measure(number, fsync):
             "new_name_p90_us": round(statistics.quantiles(took["new_name"], n=10)[-1], 1)}
 
 
-def main(results):
-    fsync = server.value("SHOW fsync")
+def main(folder):
     server.configure(pool_size=0, pool_max=4 * READY, lease_grace="3600000")
     server.build_template("CREATE TABLE item AS SELECT i FROM generate_series(1, 100) i")
     server.sql(f"SELECT testpool.alias('shop', '{server.HASH}')")
     template = server.value(f"SELECT database FROM testpool.templates WHERE hash = '{server.HASH}'")
     server.sql(f"CREATE DATABASE existing TEMPLATE {template}")
-    server.write_machine(results)
-    rows = [measure(number, fsync) for number in range(ROUNDS)]
-    others = [row for row in server.read(results, "connect") if row["fsync"] != fsync]
-    server.write(results, "connect", others + rows)
+    fsync = server.measuring()
+    results.describe(folder, "connect")
+    rows = [measure(number, fsync) for number in server.rounds(ROUNDS)]
+    server.progress(f"fsync {fsync}: {len(rows)} rounds")
+    results.replace(folder, "connect", rows, fsync=fsync)
 
 
 main(sys.argv[1])

@@ -1,15 +1,21 @@
 """The ways to give every test its database, as steps of client.cpp.
 
 Those marked "not isolated" are floors: they cost least, and tests see each other or cannot commit.
-TRUNCATE and DELETE have a database for each client; a test that runs DDL is not undone by them.
+TRUNCATE and DELETE have a database for each client. What a test creates is dropped by hand where nothing
+else would get rid of it, so that it does not pile up.
 """
 
-import json
-import urllib.request
-import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import server
+import service
+
+SHARED = "one shared database (not isolated)"
+ROLLBACK = "rollback (not isolated)"
+REWIND = "testpool, rewind"
+RECREATE = "testpool, recreate"
+INTEGRESQL = "IntegreSQL"
 
 SETTLE = """
 CREATE SCHEMA bench;
@@ -21,33 +27,41 @@ BEGIN
 END $$;
 """
 
-
-@dataclass(frozen=True)
-class Contestant:
-    name: str
-    steps: dict = field(default_factory=dict)
-    recycle: str = "auto"  # testpool.recycle
-    wrap: tuple = ((), ())  # statements before and after the test's own
-
-    def of(self, work):
-        before, after = self.wrap
-        return self.steps | {"work": [*before, *work, *after]}
-
-
-def testpool(template, recycle, name):
-    return Contestant(name, {
-        "take": [f"SELECT testpool.acquire('{template.name}')"],
-        "give": ["SELECT testpool.release(':db')"],
-        # The run ends when all that was used is clean again, so that nothing is left to pay for.
-        "finish": ["SELECT bench.settle()"]}, recycle)
-
-
 # DROP DATABASE looks for sessions every 100 ms. One that is just ending need not cost it that.
 EMPTY = """DO $$ BEGIN
     WHILE EXISTS (SELECT FROM pg_stat_activity WHERE datname = ':db') LOOP
         PERFORM pg_stat_clear_snapshot(), pg_sleep(0.0002);
     END LOOP;
 END $$"""
+
+
+def statements(*them):
+    return [statement for statement in them if statement]
+
+
+@dataclass(frozen=True)
+class Contestant:
+    name: str
+    steps: dict = field(default_factory=dict)
+    pool: str = ""            # the template whose pool it takes from, if it is testpool
+    recycle: str = "auto"     # testpool.recycle
+    wrap: tuple = ((), ())    # statements before and after the test's own
+    clean: Callable = lambda test: []  # what it does after this test; None: this test is beyond it
+    counted: bool = True      # the server that is looked at does its work
+
+    def of(self, test):
+        """The steps of such a test, or None."""
+        before, after = self.wrap
+        clean = self.clean(test)
+        return None if clean is None else self.steps | {"work": [*before, *test.work, *after], "clean": clean}
+
+
+def testpool(pool, recycle, name):
+    return Contestant(name, {
+        "take": [f"SELECT testpool.acquire('{pool}')"],
+        "give": ["SELECT testpool.release(':db')"],
+        # The run ends when all that was used is clean again, so that nothing is left to pay for.
+        "finish": ["SELECT bench.settle()"]}, pool, recycle)
 
 
 def per_test(database, strategy):
@@ -57,67 +71,56 @@ def per_test(database, strategy):
         "give": [EMPTY, "DROP DATABASE :db"]})
 
 
-def integresql(template, url):
-    """A service that is running: it is given the same template, and asked for a database for each test."""
-    key = "bench-" + uuid.uuid4().hex
-    templates_url = f"{url.rstrip('/')}/api/v1/templates"
-    config = ask(templates_url, "POST", {"hash": key})["database"]["config"]
-    uri = "postgresql://{username}:{password}@{host}:{port}/{database}".format(**config)
-    template.fill(uri)
-    ask(f"{templates_url}/{key}", "PUT")
-    tests = f"{templates_url}/{key}/tests"
-    return Contestant("IntegreSQL", {"take": [f"GET {tests}"], "give": [f"POST {tests}/:id/recreate"]})
+def integresql(running):
+    return Contestant(INTEGRESQL, {
+        "take": [f"GET {running.tests}"],
+        "give": [EMPTY, f"POST {running.tests}/:id/recreate"],
+        "finish": [service.SETTLE]}, counted=running.here)
 
 
-def ask(url, method, body=None):
-    request = urllib.request.Request(url, json.dumps(body or {}).encode(), {"Content-Type": "application/json"},
-                                     method=method)
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request) as answer:
-        return json.loads(answer.read() or "null")
+def own_database(name, clean):
+    return Contestant(name, {"database": ["bench_own_:client"]}, clean=clean)
 
 
-def own_database(name, **steps):
-    return Contestant(name, {"database": ["bench_own_:client"], **steps})
-
-
-def furnish(template, clients, ready, service=None):
-    """Makes what the contestants need: the template, a pool, a shared database and one for each client.
-    Returns the contestants, IntegreSQL among them if there is its URL."""
+def furnish(template, clients, ready, integresql_service=None):
+    """Makes what the contestants need: the template, pools, a shared database and one for each client.
+    Returns the contestants, IntegreSQL among them if there is one."""
     server.configure(pool_size=ready)
     server.sql("CREATE EXTENSION testpool")
     server.sql(SETTLE)
     database = template.build()
+    again = f"{template.name}, recreate"
+    server.configure(recycle="recreate")  # only what was cloned for a rewind can be rewound
+    template.build_again(again)
+    server.value(f"SELECT testpool.prewarm('{again}', {ready})")
+    server.configure(recycle="auto")
     for name in ["bench_shared"] + [f"bench_own_{number}" for number in range(clients)]:
-        server.sql(f"CREATE DATABASE {name} TEMPLATE {database} STRATEGY file_copy")
+        server.sql(f"CREATE DATABASE {name} TEMPLATE {database}")
     tables = [table for (table,) in server.sql(
         "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
         "WHERE schemaname NOT IN ('pg_catalog', 'information_schema')", "bench_shared")]
-    return all_of(template, database, tables) + ([integresql(template, service)] if service else [])
-
-
-def all_of(template, database, tables):
-    return [
-        Contestant("one shared database (not isolated)", {"database": ["bench_shared"]}),
-        Contestant("rollback (not isolated)", {"database": ["bench_shared"]},
-                   wrap=(("BEGIN",), ("ROLLBACK",))),
-        testpool(template, "auto", "testpool, rewind"),
-        testpool(template, "recreate", "testpool, recreate"),
+    truncate = f"TRUNCATE {', '.join(tables)}"
+    field = [
+        Contestant(SHARED, {"database": ["bench_shared"]}, clean=lambda test: statements(test.drop)),
+        Contestant(ROLLBACK, {"database": ["bench_shared"]}, wrap=(("BEGIN",), ("ROLLBACK",))),
+        testpool(template.name, "auto", REWIND),
+        testpool(again, "recreate", RECREATE),
         own_database("DELETE from the dirty table",
-                     clean=[f"DELETE FROM {template.table} WHERE {template.key} >= :n"]),
-        own_database("TRUNCATE of all tables", clean=[f"TRUNCATE {', '.join(tables)}"]),
+                     lambda test: None if test.delete is None else statements(test.delete, test.drop)),
+        own_database("TRUNCATE of all tables", lambda test: statements(test.drop, truncate)),
         per_test(database, "WAL_LOG"),
         per_test(database, "FILE_COPY"),
     ]
+    if integresql_service:
+        field.append(integresql(service.serve(integresql_service, template, database, clients)))
+    return field
 
 
-def fill_pool(contestant, template, ready):
-    """A full pool of clones that were made as the contestant makes them: only what was cloned for a
-    rewind can be rewound."""
+def fill_pool(contestant, ready):
+    """A full pool, and nothing left to do from what went before."""
     if server.value("SHOW testpool.recycle") != contestant.recycle:
         server.configure(recycle=contestant.recycle)
-        server.sql(f"SELECT count(testpool.acquire('{template.name}')) FROM generate_series(1, {ready})")
-        server.sql("SELECT testpool.release(database) FROM testpool.databases WHERE state = 'leased'")
-    server.value(f"SELECT testpool.prewarm('{template.name}', {ready})")
+    if contestant.pool:
+        server.value(f"SELECT testpool.prewarm('{contestant.pool}', {ready})")
     server.sql("SELECT bench.settle()")
     server.sql("CHECKPOINT")

@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 import client
+import results
 import server
 import templates
 
@@ -96,7 +97,7 @@ def forbidden():
 
 
 def other_version(major):
-    recorded = server.read(server.HERE, "counts")[0]["postgresql"]
+    recorded = results.read(server.HERE, "counts")[0]["postgresql"]
     return None if recorded == major else f"they were recorded with PostgreSQL {recorded}"
 
 
@@ -107,10 +108,10 @@ def main(record=None):
         return 0
     counts = measure()
     if record:
-        server.write_csv(RECORDED, [{"path": path, "calls": round(calls, 1), "postgresql": major}
+        results.write_csv(RECORDED, [{"path": path, "calls": round(calls, 1), "postgresql": major}
                                     for path, calls in counts.items()])
     failed = 0
-    for number, row in enumerate(server.read(server.HERE, "counts"), 1):
+    for number, row in enumerate(results.read(server.HERE, "counts"), 1):
         calls, most = counts[row["path"]], float(row["calls"]) * (1 + TOLERANCE) + 1
         good = calls <= most
         failed += not good

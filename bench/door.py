@@ -6,6 +6,7 @@ import statistics
 import sys
 from pathlib import Path
 
+import results
 import server
 
 CONNECTIONS = 8
@@ -19,15 +20,15 @@ def instructions():
     return int(count.read_text().split("\ntotals: ")[1].split()[0])
 
 
-def main(results):
+def main(folder):
     server.sql("CREATE EXTENSION testpool")
     rows = []
-    for number in range(CONNECTIONS):
+    for number in server.rounds(CONNECTIONS):
         for connect in ("on", "off") if number % 2 == 0 else ("off", "on"):
             server.configure(connect=connect)
             rows.append({"connect": connect, "instructions": instructions()})
-    server.write_machine(results)
-    server.write(results, "door", rows)
+    results.describe(folder, "door")
+    results.write(folder, "door", rows)
 
 
 main(sys.argv[1])

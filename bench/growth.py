@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+import results
 import server
 
 STEPS = 10
@@ -43,21 +44,21 @@ def measure(data):
     return found
 
 
-def main(results, recycle, cycles):
+def main(folder, recycle, cycles):
     data = Path(os.environ["SERVER_FOLDER"]) / "data"
     step = max(CLIENTS, cycles // STEPS)
     server.configure(pool_size=4, recycle=recycle)
     server.build_template()
-    server.write_machine(results)
+    results.describe(folder, "growth")
     rows = []
-    for done in range(0, STEPS * step + 1, step):
-        if done > 0:
+    for number in server.rounds(STEPS + 1):  # the first one is before all cycles
+        done = number * step
+        if number > 0:
             server.pgbench("cycle", transactions=step // CLIENTS, clients=CLIENTS)
         rows += [{"recycle": recycle, "cycles": done, "measure": name, "value": number}
                  for name, number in measure(data).items()]
-        others = [row for row in server.read(results, "growth") if row["recycle"] != recycle]
-        server.write(results, "growth", others + rows)
-        print(f"recycle = {recycle}: {done} cycles", file=sys.stderr)
+        results.replace(folder, "growth", rows, recycle=recycle)
+        server.progress(f"recycle = {recycle}: {done} cycles")
 
 
 main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

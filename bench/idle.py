@@ -9,9 +9,10 @@ import sys
 import time
 from pathlib import Path
 
+import results
 import server
 
-SECONDS = 20
+SECONDS = 10
 
 
 def cpu_ms(pid):
@@ -24,19 +25,19 @@ def switches(pid):
                if "ctxt_switches" in line)
 
 
-def main(results):
+def main(folder):
     server.build_template()
     server.configure(pool_size=4)
     server.value(f"SELECT testpool.prewarm('{server.HASH}', 4)")
     server.pgbench("cycle", transactions=50)  # so that every process has done some work
-    server.write_machine(results)
+    results.describe(folder, "idle")
     server.until(server.settled)
     before = {pid: (cpu_ms(pid), switches(pid)) for pid, _ in server.processes()}
     time.sleep(SECONDS)
     rows = [{"process": name, "seconds": SECONDS, "cpu_ms": cpu_ms(pid) - before[pid][0],
              "context_switches": switches(pid) - before[pid][1], **server.memory_of(pid)}
             for pid, name in server.processes()]
-    server.write(results, "idle", rows)
+    results.write(folder, "idle", rows)
 
 
 main(sys.argv[1])

@@ -38,3 +38,7 @@ def column(rows, name, **wanted):
     """The numbers of one column, of the rows that have these values in others."""
     return [float(row[name]) for row in rows
             if row[name] != "" and all(row[key] == value for key, value in wanted.items())]
+
+
+def median(numbers):
+    return statistics.median(numbers) if numbers else float("nan")

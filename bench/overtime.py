@@ -1,39 +1,70 @@
 """Over time: every test of a long run, so that what is rare is seen, too.
 
-Two clients run one test after the other, as in the part tax: so many with testpool, as many as fit into
-some seconds with the others. Each test's hand-out (until there is a database) and first answer (until a
-query in it is answered) are kept, and when they were.
+Two clients run one test after the other: so many with testpool, as many as fit into some seconds with the
+others. A test's hand-out (until it has the name of a database that is ready), first answer (until the first
+query in it is answered) and its whole are kept as percentiles in handout.csv, and the whole as the median
+and the slowest of each fifth of a second in overtime.csv.
 """
 
+import statistics
 import sys
 
 import client
 import contestants
+import results
 import server
 import templates
 
 TEMPLATE = templates.SMALL
 CLIENTS = 2
 READY = 8  # databases in the pool
-REWIND = "testpool, rewind"
-SHOWN = ["one shared database (not isolated)", REWIND, "CREATE + DROP, WAL_LOG",
-         "CREATE + DROP, FILE_COPY"]
+SLOT = 200_000  # µs
+LEFT_OUT = {contestants.ROLLBACK, "DELETE from the dirty table", "TRUNCATE of all tables"}
+FIGURES = {"hand-out": ["take_us"], "first answer": ["take_us", "connect_us"], "whole test": client.STEPS}
 
 
-def main(results, count, seconds):
-    rows = []
-    for contestant in contestants.furnish(TEMPLATE, CLIENTS, READY):
-        if contestant.name not in SHOWN:
-            continue
-        contestants.fill_pool(contestant, TEMPLATE, READY)
-        limit = {"tests": count} if contestant.name == REWIND else {"seconds": seconds}
-        tests, _ = client.run(contestant.of(TEMPLATE.tests["20 rows"]), CLIENTS, **limit)
-        rows += [{"contestant": contestant.name, "began_us": test["began_us"], "handout_us": test["take_us"],
-                  "first_answer_us": test["take_us"] + test["connect_us"],
-                  "test_us": sum(test[name] for name in client.STEPS)} for test in tests]
-        print(f"{contestant.name}: {len(tests)} tests", file=sys.stderr)
-    server.write_machine(results)
-    server.write(results, "overtime", rows)
+def percentiles(numbers):
+    """Those of which there are enough numbers; the largest."""
+    ordered = sorted(numbers)
+    found = {f"p{100 * share:g}_us": ordered[int(share * len(ordered))] if len(ordered) * (1 - share) >= 1 else ""
+             for share in (0.5, 0.95, 0.99, 0.999)}
+    return found | {"largest_us": ordered[-1]}
 
 
-main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
+def handouts(tests, about):
+    for figure, steps in FIGURES.items():
+        took = [sum(test[step] for step in steps) for test in tests]
+        yield {**about, "figure": figure, "tests": len(tests), **percentiles(took)}
+
+
+def slots(tests, about):
+    found = {}
+    for test in tests:
+        found.setdefault(test["began_us"] // SLOT, []).append(sum(test[step] for step in client.STEPS))
+    for slot, took in sorted(found.items()):
+        yield {**about, "seconds": slot * SLOT / 1e6, "tests": len(took),
+               "median_us": round(statistics.median(took)), "slowest_us": max(took)}
+
+
+def main(folder, count, seconds, service=None):
+    field = contestants.furnish(TEMPLATE, CLIENTS, READY, service)
+    field = [contestant for contestant in field if contestant.name not in LEFT_OUT]
+    fsync = server.measuring()
+    results.describe(folder, "overtime")
+    share = server.left() / (len(field) + 1)  # testpool's rewind has two of these
+    handed, over = [], []
+    for contestant in field:
+        contestants.fill_pool(contestant, READY)
+        steps = contestant.of(TEMPLATE.tests["20 rows"]) | {"first": [f"SELECT count(*) FROM {TEMPLATE.leaf}"]}
+        limit = {"tests": count, "seconds": 2 * share} if contestant.name == contestants.REWIND \
+            else {"seconds": min(seconds, share)}
+        tests, _ = client.run(steps, CLIENTS, **limit)
+        about = {"fsync": fsync, "contestant": contestant.name}
+        handed += handouts(tests, about)
+        over += slots(tests, about)
+        server.progress(f"fsync {fsync}, {contestant.name}: {len(tests)} tests")
+    results.replace(folder, "handout", handed, fsync=fsync)
+    results.replace(folder, "overtime", over, fsync=fsync)
+
+
+main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), *sys.argv[4:])

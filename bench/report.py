@@ -4,14 +4,17 @@ import statistics
 import sys
 from pathlib import Path
 
+import results
 import rivals
-import server
 from markdown import spread, table
 
 
-def machine(results):
-    rows = [(row["what"], row["value"]) for row in server.read(results, "machine")]
-    return "# testpool, measured\n\n" + table(["", ""], rows).replace("---:", "---")
+def machine(folder):
+    facts = [(row["what"], row["value"]) for row in results.read(folder, "machine")]
+    runs = [list(row.values()) for row in results.read(folder, "runs")]
+    return ("# testpool, measured\n\n" + table(["", ""], facts).replace("---:", "---")
+            + "\nHow each part was measured; load: the load average when it began; source: git's name of src/.\n\n"
+            + table(list(results.read(folder, "runs")[0]), runs).replace("---:", "---"))
 
 
 def speed(rows):
@@ -109,15 +112,19 @@ def idle(rows):
             + table(["process", "CPU", "context switches", "own", "shared", "RSS"], lines))
 
 
-def main(results):
-    parts = [machine(results)]
-    for name, chapter in (("speed", speed), ("recycle", rivals.recycle), ("pages", rivals.pages), ("reflink", rivals.reflink),
-                          ("tax", rivals.tax), ("overtime", rivals.overtime), ("connect", connect), ("door", door),
-                          ("growth", growth), ("wake", wake), ("idle", idle)):
-        if rows := server.read(results, name):
-            parts.append(chapter(rows))
+CHAPTERS = {"speed": speed, "recycle": rivals.recycle, "room": rivals.room, "pages": rivals.pages,
+            "reflink": rivals.reflink, "tax": rivals.tax, "handout": rivals.handout, "connect": connect,
+            "door": door, "growth": growth, "wake": wake, "idle": idle}
+BESIDE = {"reflink": ["reflink-room", "reflink-tax"]}  # what else a chapter tells of
+
+
+def main(folder):
+    parts = [machine(folder)]
+    for name, chapter in CHAPTERS.items():
+        if rows := results.read(folder, name):
+            parts.append(chapter(rows, *(results.read(folder, other) for other in BESIDE.get(name, []))))
     report = "\n".join(parts)
-    (Path(results) / "report.md").write_text(report)
+    (Path(folder) / "report.md").write_text(report)
     print(report)
 
 

@@ -1,10 +1,8 @@
-"""What every part needs: SQL through psql, runs of pgbench, CSV files, facts about the machine."""
+"""What every part needs: SQL through psql, runs of pgbench, a look at the time."""
 
-import csv
-import json
 import os
-import platform
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -35,12 +33,54 @@ def configure(**settings):
               == str(setting))
 
 
+def preparing():
+    """From now on nothing is brought to the disk: what is prepared is not measured."""
+    set_fsync("off")
+
+
+def measuring():
+    """From now on fsync is as BENCH_FSYNC says; what was prepared is on the disk. Returns it."""
+    wanted = os.environ.get("BENCH_FSYNC", "off")
+    sql("CHECKPOINT")
+    os.sync()
+    set_fsync(wanted)
+    return wanted
+
+
+def set_fsync(wanted):
+    sql(f"ALTER SYSTEM SET fsync = {wanted}")
+    sql("SELECT pg_reload_conf()")
+    until(lambda: value("SHOW fsync") == wanted)
+
+
 def until(condition, seconds=300):
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError("the server did not settle")
         time.sleep(0.02)
+
+
+def left():
+    """Seconds that this part still has; bench/run says when its time is over."""
+    return float(os.environ.get("BENCH_UNTIL", "inf")) - time.time()
+
+
+def rounds(most):
+    """Counts rounds: at least one, and further ones while there is time for one as long as the longest."""
+    longest = 0
+    for number in range(most):
+        if number > 0 and left() < longest:
+            return
+        began = time.monotonic()
+        yield number
+        longest = max(longest, time.monotonic() - began)
+
+
+def progress(what):
+    """Tells how far a part has come."""
+    spare = f", {left():.0f} s left" if "BENCH_UNTIL" in os.environ else ""
+    print(f"{time.strftime('%H:%M:%S')} {what}{spare}", file=sys.stderr, flush=True)
 
 
 def settled():
@@ -104,49 +144,3 @@ def memory_of(pid):
         elif first in ("Private_Clean:", "Private_Dirty:") and not shared_memory:
             found["own_kb"] += int(second)
     return found
-
-
-def write(results, name, rows):
-    """Writes rows, which are dicts with the same keys, as results/name.csv and name.json."""
-    write_csv(Path(results) / f"{name}.csv", rows)
-    (Path(results) / f"{name}.json").write_text(
-        "[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")
-
-
-def write_csv(path, rows):
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def read(results, name):
-    path = Path(results) / f"{name}.csv"
-    if not path.exists():
-        return []
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def write_machine(results):
-    """What the figures were measured on."""
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo")
-                if line.startswith("model name")), platform.machine())
-    kilobytes = next(int(line.split()[1]) for line in open("/proc/meminfo")
-                     if line.startswith("MemTotal"))
-    filesystem = subprocess.run(["findmnt", "-no", "FSTYPE", "-T", os.environ["SERVER_FOLDER"]],
-                                capture_output=True, text=True).stdout.strip()
-    facts = {
-        "Processor": f"{cpu}, {os.cpu_count()} cores",
-        "Memory": f"{kilobytes / 1024 ** 2:.0f} GB",
-        "Kernel": f"{platform.system()} {platform.release().split('-')[0]}, {filesystem}",
-        "PostgreSQL": value("SHOW server_version"),
-        "testpool": value("SELECT testpool.version()"),
-        "shared_buffers": value("SHOW shared_buffers"),
-        "testpool.workers": value("SHOW testpool.workers"),
-        "Priority": f"nice {os.nice(0)}, servers and clients alike",
-        "Load average": f"{os.getloadavg()[0]:.1f} when it began",
-        "Beside it": os.environ.get("BENCH_NOTE", ""),
-        "Date": time.strftime("%Y-%m-%d", time.gmtime()),
-    }
-    write(results, "machine", [{"what": k, "value": v} for k, v in facts.items() if v])

@@ -9,6 +9,7 @@ pause", where the workers that make it clean compete for the processors.
 import statistics
 import sys
 
+import results
 import server
 
 ROUNDS = 8
@@ -37,18 +38,19 @@ def measure(number, fsync, protocol, load):
             "update_p90_us": round(statistics.quantiles(updates, n=10)[-1])}
 
 
-def main(results):
-    fsync = server.value("SHOW fsync")
+def main(folder):
     server.configure(pool_size=READY)
     server.build_template()
     server.sql("CREATE SCHEMA bench;"
                "CREATE TABLE bench.counter (id integer PRIMARY KEY, n integer) WITH (fillfactor = 50);"
                "INSERT INTO bench.counter VALUES (1, 0)")
-    server.write_machine(results)
-    rows = [measure(number, fsync, protocol, load)
-            for protocol in PROTOCOLS[fsync] for number in range(ROUNDS) for load in RATES]
-    others = [row for row in server.read(results, "speed") if row["fsync"] != fsync]
-    server.write(results, "speed", others + rows)
+    fsync = server.measuring()
+    results.describe(folder, "speed")
+    rows = []
+    for number in server.rounds(ROUNDS):
+        rows += [measure(number, fsync, protocol, load) for protocol in PROTOCOLS[fsync] for load in RATES]
+        server.progress(f"fsync {fsync}, round {number + 1}")
+    results.replace(folder, "speed", rows, fsync=fsync)
 
 
 main(sys.argv[1])

@@ -1,46 +1,61 @@
 """Tax: tests per second with a fresh database each, against the same tests on one shared database.
 
-A test is: connect, insert 20 rows, update 10, delete 1, disconnect. The contestants take turns with 1 to
-32 clients each. What a contestant does in the background belongs to it: its run ends when every
-database is clean again. WAL, CPU time and bytes written by the server are counted over the same time.
+A test is: connect, do something, disconnect. The contestants take turns: with 1 to 32 clients and a test of
+20 rows, with two clients and every other test, and, for larger templates, with one client. What a
+contestant does in the background belongs to it: its run ends when every database is clean again. WAL, CPU
+time and bytes written by the server, and by a service that was started, are counted over the same time.
 """
 
 import sys
 
 import client
 import contestants
+import results
 import server
 import templates
 import usage
 
-CLIENTS = [1, 2, 4, 8, 16, 32]
-READY = 34  # databases in testpool's pool: one for every client, and one for each worker
-TEMPLATE = templates.SMALL
+CLIENTS = [1, 8, 32, 4, 16]  # what matters most first, if time is short
+SPARE = 2  # databases in a pool beyond one for each client: one for each worker
+PLAIN = "20 rows"
 
 
-def measure(contestant, work, clients, seconds):
-    contestants.fill_pool(contestant, TEMPLATE, READY)
+def cells(template):
+    """What is measured: tests and numbers of clients."""
+    if template is not templates.SMALL:
+        return [(PLAIN, 1)]
+    return [(PLAIN, 2), *((test, 2) for test in template.tests if test != PLAIN),
+            *((PLAIN, clients) for clients in CLIENTS)]
+
+
+def measure(contestant, steps, clients, seconds):
     before = usage.now()
-    tests, took = client.run(contestant.of(work), clients=clients, seconds=seconds)
+    tests, took = client.run(steps, clients=clients, seconds=seconds)
     used = {name: value - before[name] for name, value in usage.now().items()}
     return {"tests": len(tests), "took_us": took, "tests_per_second": round(len(tests) * 1e6 / took, 1)} | {
-        f"{name}_per_test": round(value / len(tests), 3) for name, value in used.items()}
+        f"{name}_per_test": round(value / len(tests), 3) if contestant.counted else ""
+        for name, value in used.items()}
 
 
-def main(results, rounds, seconds, service=None):
-    fsync = server.value("SHOW fsync")
-    field = contestants.furnish(TEMPLATE, max(CLIENTS), READY, service)
-    server.write_machine(results)
+def main(folder, name, rounds, seconds, service=None):
+    template = next(template for template in templates.ALL if template.name == name)
+    ready = max(clients for _, clients in cells(template)) + SPARE
+    field = contestants.furnish(template, ready - SPARE, ready, service)
+    fsync = server.measuring()
+    results.describe(folder, "tax")
     rows = []
-    for number in range(rounds):
-        for clients in CLIENTS:
+    for number in server.rounds(rounds):
+        for test, clients in cells(template):
+            if rows and server.left() < 0:
+                break
             for contestant in field:
-                row = measure(contestant, TEMPLATE.tests["20 rows"], clients, seconds)
-                rows.append({"fsync": fsync, "contestant": contestant.name, "clients": clients,
-                             "round": number, **row})
-            print(f"fsync {fsync}, round {number + 1} of {rounds}, {clients} clients", file=sys.stderr)
-        others = [row for row in server.read(results, "tax") if row["fsync"] != fsync]
-        server.write(results, "tax", others + rows)
+                if steps := contestant.of(template.tests[test]):
+                    contestants.fill_pool(contestant, ready)
+                    rows.append({"fsync": fsync, "template": name, "test": test, "clients": clients,
+                                 "contestant": contestant.name, "round": number,
+                                 **measure(contestant, steps, clients, seconds)})
+            server.progress(f"fsync {fsync}, {name}, round {number + 1}: {test}, {clients} clients")
+            results.replace(folder, "tax", rows, fsync=fsync, template=name)
 
 
-main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), *sys.argv[4:])
+main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), *sys.argv[5:])

@@ -12,6 +12,17 @@ ZABBIX = [Path("/usr/share/zabbix-server-pgsql"),
 
 
 @dataclass(frozen=True)
+class Test:
+    """What a test does, statement by statement; :n is a number of its own. Beside it, for those who
+    clean up by hand: what deletes its rows (None: what it removed cannot be brought back so), and what
+    drops what it created."""
+    name: str
+    work: list
+    delete: str | None = ""
+    drop: str = ""
+
+
+@dataclass(frozen=True)
 class Template:
     name: str
     tables: int
@@ -23,6 +34,7 @@ class Template:
     text: str = "note"
     leaf: str = "orders_9"
     bulk: str = "INSERT INTO orders_7 SELECT -:n * 50 - i, i, 'order ' || i FROM generate_series(1, 50000) i"
+    bulk_delete: str = "DELETE FROM orders_7 WHERE id < -:n * 50"
 
     def build(self):
         """Makes it a finalized template of testpool, under its name; returns the database."""
@@ -30,6 +42,11 @@ class Template:
         self.fill(database)
         server.sql(f"SELECT testpool.finalize('{self.name}')")
         return database
+
+    def build_again(self, name):
+        """The same once more, under another name, so that it has a pool of its own."""
+        server.value(f"SELECT testpool.init_template('{name}', base => '{self.name}')")
+        server.sql(f"SELECT testpool.finalize('{name}')")
 
     def fill(self, database):
         if self.rows:
@@ -48,30 +65,31 @@ class Template:
 
     @property
     def tests(self):
-        """What a test does, statement by statement; :n is a number of its own."""
-        return {
-            "nothing": [f"SELECT count(*) FROM {self.leaf}"],
-            "20 rows": [
-                f"INSERT INTO {self.table} ({self.columns}) SELECT {self.row} FROM generate_series(1, 20) i",
-                f"UPDATE {self.table} SET {self.text} = 'changed ' || {self.key} "
-                f"WHERE {self.key} BETWEEN :n + 1 AND :n + 10",
-                f"DELETE FROM {self.table} WHERE {self.key} = :n + 20"],
-            "DDL": [
-                "CREATE TABLE invoice (id bigint PRIMARY KEY, total numeric NOT NULL)",
-                "CREATE TABLE line (invoice bigint REFERENCES invoice, item text NOT NULL, price numeric)",
-                "CREATE FUNCTION total(bigint) RETURNS numeric LANGUAGE sql AS "
-                "'SELECT sum(price) FROM line WHERE invoice = $1'",
-                f"CREATE INDEX ON {self.table} ({self.text})"],
-            "TRUNCATE": [f"TRUNCATE {self.leaf}"],
-            "50,000 rows": [self.bulk],
-        }
+        insert = f"INSERT INTO {self.table} ({self.columns}) SELECT {self.row} FROM generate_series(1, 20) i"
+        update = (f"UPDATE {self.table} SET {self.text} = 'changed ' || {self.key} "
+                  f"WHERE {self.key} BETWEEN :n + 1 AND :n + 10")
+        create = [
+            "CREATE TABLE invoice_:n (id bigint PRIMARY KEY, total numeric NOT NULL)",
+            "CREATE TABLE line_:n (invoice bigint REFERENCES invoice_:n, item text NOT NULL, price numeric)",
+            "CREATE FUNCTION total_:n(bigint) RETURNS numeric LANGUAGE sql AS "
+            "'SELECT sum(price) FROM line_:n WHERE invoice = $1'",
+            f"CREATE INDEX index_:n ON {self.table} ({self.text})"]
+        drop = "DROP INDEX index_:n; DROP FUNCTION total_:n; DROP TABLE line_:n, invoice_:n"
+        return {test.name: test for test in (
+            Test("nothing", [f"SELECT count(*) FROM {self.leaf}"]),
+            Test("20 rows", [insert, update, f"DELETE FROM {self.table} WHERE {self.key} = :n + 20"],
+                 delete=f"DELETE FROM {self.table} WHERE {self.key} > :n"),
+            Test("DDL", create, drop=drop),
+            Test("TRUNCATE", [f"TRUNCATE {self.leaf}"], delete=None),
+            Test("50,000 rows", [self.bulk], delete=self.bulk_delete))}
 
 
 SMALL = Template("11 MB", 50, 100)
 ZABBIX_SCHEMA = Template(
     "Zabbix", 173, 0, table="hosts", columns="hostid, host, name", key="hostid", text="name",
     row=":n + i, 'host ' || (:n + i), 'Host ' || (:n + i)", leaf="widget_field",
-    bulk="INSERT INTO history (itemid, clock, value, ns) SELECT 1, i, i, 0 FROM generate_series(1, 50000) i")
+    bulk="INSERT INTO history (itemid, clock, value, ns) SELECT :n, i, i, 0 FROM generate_series(1, 50000) i",
+    bulk_delete="DELETE FROM history WHERE itemid = :n")
 MIDDLE = Template("155 MB", 200, 3900)
 LARGE = Template("1.6 GB", 200, 43000)
 ALL = [SMALL, ZABBIX_SCHEMA, MIDDLE, LARGE]

@@ -1,13 +1,14 @@
 """What the server has used so far: CPU time, bytes written, write-ahead log.
 
 The kernel adds a process's time and bytes to its parent's when it ends, so the postmaster's own and
-its children's are all there is.
+its children's are all there is; beside them a service that was started here.
 """
 
 import os
 from pathlib import Path
 
 import server
+import service
 
 TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 
@@ -34,7 +35,7 @@ def now():
     parent = postmaster()
     found = {"cpu_ms": cpu_ms(parent), "written_bytes": written(parent),
              "wal_bytes": int(server.value("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn"))}
-    for pid in children(parent):
+    for pid in [*children(parent), *service.processes]:
         try:
             found["cpu_ms"] += cpu_ms(pid)
             found["written_bytes"] += written(pid)

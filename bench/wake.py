@@ -7,15 +7,16 @@ job to a worker (created_at), the clone is ready (ready_at), the client has the 
 
 import sys
 
+import results
 import server
 
 WAITS = 50
 
 
-def main(results):
+def main(folder):
     server.configure(pool_size=0, pool_max=2 * WAITS)
     server.build_template()
-    server.write_machine(results)
+    results.describe(folder, "wake")
     server.until(server.settled)
     log = server.pgbench("acquire", transactions=WAITS)
     leases = server.sql(
@@ -32,7 +33,7 @@ def main(results):
                      "begun_to_ready_us": ready - created,
                      "ready_to_leased_us": leased - ready,
                      "ready_to_answer_us": end - ready})
-    server.write(results, "wake", rows)
+    results.write(folder, "wake", rows)
 
 
 main(sys.argv[1])
