@@ -1,7 +1,6 @@
 """Runs client.cpp, which is compiled when it is first needed: with libcurl only for services."""
 
 import subprocess
-from pathlib import Path
 
 import server
 

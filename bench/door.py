@@ -2,7 +2,6 @@
 testpool.connect on and off. The server runs under callgrind, because times differ by more than this."""
 
 import os
-import statistics
 import sys
 from pathlib import Path
 

@@ -51,7 +51,7 @@ def main(folder, count, seconds, service=None):
     field = [contestant for contestant in field if contestant.name not in LEFT_OUT]
     fsync = server.measuring()
     results.describe(folder, "overtime")
-    share = server.left() / (len(field) + 1)  # testpool's rewind has two of these
+    share = max(1, server.left()) / (len(field) + 1)  # testpool's rewind has two of these
     handed, over = [], []
     for contestant in field:
         contestants.fill_pool(contestant, READY)

@@ -38,6 +38,8 @@ def slow(template, fsync):
 def take_turns(template, fsync, number, database, lease, tests):
     megabytes = round(room.size(lease) / 2**20)
     for test in tests:
+        if number > 0 and server.left() < 0:
+            return
         for way, count in TESTS.items():
             if way != "rewind" and slow(template, fsync):
                 if test.name != PLAIN:
@@ -69,14 +71,17 @@ def measure(folder, template, fsync, rounds, tests):
         server.sql(f"DROP DATABASE bench_{way}")
 
 
-def main(folder, rounds, names="", tests=""):
-    """Of all templates and tests, or only of those named, with commas between."""
+def main(folder, rounds, names, tests=""):
+    """With these templates, and after all kinds of test or only these, with commas between."""
     server.configure(pool_size=0, pool_max=1, lease_grace=3_600_000)
     server.sql("CREATE EXTENSION testpool")
     fsync = server.measuring()
     results.describe(folder, "recycle")
     for template in templates.ALL:
-        if names and template.name not in names.split(","):
+        if template.name not in names.split(","):
+            continue
+        if server.left() < 0:
+            server.progress(f"skipped: fsync {fsync}, {template.name}")
             continue
         chosen = [test for test in template.tests.values() if not tests or test.name in tests.split(",")]
         rows = list(measure(folder, template, fsync, int(rounds), chosen))

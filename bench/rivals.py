@@ -1,8 +1,6 @@
 """The report's chapters on testpool and its rivals."""
 
-import statistics
-
-from contestants import REWIND, SHARED
+from contestants import SHARED
 from markdown import column, distinct, median, ms, ms_spread, table, times
 
 WAYS = ("rewind", "WAL_LOG", "FILE_COPY")

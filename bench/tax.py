@@ -15,17 +15,16 @@ import server
 import templates
 import usage
 
-CLIENTS = [1, 8, 32, 4, 16]  # what matters most first, if time is short
 SPARE = 2  # databases in a pool beyond one for each client: one for each worker
 PLAIN = "20 rows"
 
 
-def cells(template):
-    """What is measured: tests and numbers of clients."""
+def cells(template, counts):
+    """What is measured, if time is short what matters most first: tests and numbers of clients."""
     if template is not templates.SMALL:
         return [(PLAIN, 1)]
     return [(PLAIN, 2), *((test, 2) for test in template.tests if test != PLAIN),
-            *((PLAIN, clients) for clients in CLIENTS)]
+            *((PLAIN, clients) for clients in counts if clients != 2)]
 
 
 def measure(contestant, steps, clients, seconds):
@@ -37,15 +36,17 @@ def measure(contestant, steps, clients, seconds):
         for name, value in used.items()}
 
 
-def main(folder, name, rounds, seconds, service=None):
+def main(folder, name, counts, rounds, seconds, service=None):
+    """With a template of this name, and these numbers of clients for the smallest one."""
     template = next(template for template in templates.ALL if template.name == name)
-    ready = max(clients for _, clients in cells(template)) + SPARE
+    todo = cells(template, list(map(int, counts.split(","))))
+    ready = max(clients for _, clients in todo) + SPARE
     field = contestants.furnish(template, ready - SPARE, ready, service)
     fsync = server.measuring()
     results.describe(folder, "tax")
     rows = []
     for number in server.rounds(rounds):
-        for test, clients in cells(template):
+        for test, clients in todo:
             if rows and server.left() < 0:
                 break
             for contestant in field:
@@ -58,4 +59,4 @@ def main(folder, name, rounds, seconds, service=None):
             results.replace(folder, "tax", rows, fsync=fsync, template=name)
 
 
-main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), *sys.argv[5:])
+main(*sys.argv[1:4], int(sys.argv[4]), float(sys.argv[5]), *sys.argv[6:])

@@ -57,10 +57,11 @@ class Template:
 
     def script(self, first, last):
         return "".join(f"""
-            CREATE TABLE orders_{n} (id bigint PRIMARY KEY, customer integer NOT NULL, note text);
-            CREATE INDEX ON orders_{n} (customer);
+            CREATE TABLE orders_{n} (id bigint NOT NULL, customer integer NOT NULL, note text);
             INSERT INTO orders_{n}
             SELECT i, i, repeat(md5(i::text), 3) FROM generate_series(1, {self.rows}) i;
+            ALTER TABLE orders_{n} ADD PRIMARY KEY (id);
+            CREATE INDEX ON orders_{n} (customer);
             """ for n in range(first, last + 1))
 
     @property
