@@ -64,7 +64,7 @@ def cycles(session):
 
 def small_changes(session, lease):
     for _ in range(TIMES):
-        client.run({"database": [lease], "work": TEMPLATE.tests["20 rows"]}, tests=1)
+        client.run({"database": [lease], "work": TEMPLATE.tests["20 rows"].work}, tests=1)
         session.ask(f"SELECT testpool.recreate('{lease}')")
 
 
