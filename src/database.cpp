@@ -9,6 +9,7 @@
 #include "privacy.h"
 #include "rewind/rewind.h"
 #include "rewind/shared.h"
+#include "rewind/statistics.h"
 #include "settings.h"
 #include "visitor.h"
 
@@ -304,7 +305,7 @@ void seal(const Job& job, int desk, Outcome& outcome) {
     transaction([&] {
         outcome.seal = rewind::seal(job.oid);
         alter(facts_of(job.oid).name, "IS_TEMPLATE true");
-        pgstat_drop_database(job.oid);  // autovacuum passes by what has no statistics
+        statistics::forget(job.oid);
         outcome.bytes =
             DatumGetInt64(DirectFunctionCall1(pg_database_size_oid, ObjectIdGetDatum(job.oid)));
     });

@@ -3,6 +3,7 @@
 
 #include "board/board.h"
 #include "door.h"
+#include "rewind/statistics.h"
 #include "session.h"
 #include "settings.h"
 
@@ -54,5 +55,6 @@ void _PG_init() {
     board::define();
     session::define();
     door::define();
+    statistics::define();
     register_processes();
 }

@@ -114,6 +114,16 @@ using AlignedBlock = PGIOAlignedBlock;
 using AlignedBlock = PGAlignedBlock;
 #endif
 
+/// Forgets the statistics of a database at once; false if somebody still refers to them. 19 wants
+/// to be told that they may be gone already.
+inline bool drop_statistics(Oid database) {
+#if PG_VERSION_NUM >= 190000
+    return pgstat_drop_entry(PGSTAT_KIND_DATABASE, database, InvalidOid, true);
+#else
+    return pgstat_drop_entry(PGSTAT_KIND_DATABASE, database, InvalidOid);
+#endif
+}
+
 /// Shortens one fork without logging it; 18 wants to be told the present length.
 inline void truncate_fork(SMgrRelation storage, ForkNumber fork,
                           [[maybe_unused]] BlockNumber present, BlockNumber length) {

@@ -12,6 +12,7 @@
 #include "rewind/pages.h"
 #include "rewind/sealed.h"
 #include "rewind/shared.h"
+#include "rewind/statistics.h"
 #include "rewind/truncation.h"
 #include "rewind/watch.h"
 
@@ -228,12 +229,6 @@ void bury_dropped_files() {
     WaitForProcSignalBarrier(EmitProcSignalBarrier(PROCSIGNAL_BARRIER_SMGRRELEASE));
 }
 
-/// They would pile up, and draw autovacuum into the clean clone, or into the template.
-void forget_statistics(const Job& job) {
-    for (Oid database : {job.oid, job.source})
-        if (pgstat_fetch_stat_dbentry(database) != nullptr) pgstat_drop_database(database);
-}
-
 void write_out(const Job& job, const Rewind& rewind) {
     rewind.truncate();
     TESTPOOL_POINT("rewind-truncated");
@@ -281,7 +276,7 @@ void run(const Job& job, Outcome& outcome) {
         TESTPOOL_POINT("rewind-put-back");
         copy_shared(job.source, job.oid, job.new_name, false, rewind.catalogs_changed() || mapped);
         if (rewind.changed()) GetCurrentTransactionId();  // dropping storage needs one
-        forget_statistics(job);
+        for (Oid database : {job.oid, job.source}) statistics::forget(database);
         TESTPOOL_POINT("rewind-renamed");
     });
     TESTPOOL_POINT("rewind-committed");
