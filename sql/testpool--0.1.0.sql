@@ -34,7 +34,10 @@ CREATE TABLE testpool.template (
     sealed_at     pg_lsn,
     frozen_xid    xid,
     min_mxid      xid,
-    files         bigint,
+    fingerprint   bigint,
+    files         integer,
+    clone_strategy text,
+    strategy_reason text,
     reason        text,
     failures      integer NOT NULL DEFAULT 0,
     retry_at      timestamptz
@@ -90,7 +93,10 @@ COMMENT ON COLUMN testpool.template.bytes IS 'Size of the template database in b
 COMMENT ON COLUMN testpool.template.sealed_at IS 'Write-ahead log position when it was finalized: none of its pages is younger';
 COMMENT ON COLUMN testpool.template.frozen_xid IS 'Its datfrozenxid at that time';
 COMMENT ON COLUMN testpool.template.min_mxid IS 'Its datminmxid at that time';
-COMMENT ON COLUMN testpool.template.files IS 'Fingerprint of the names and lengths of its files at that time';
+COMMENT ON COLUMN testpool.template.fingerprint IS 'Fingerprint of the names and lengths of its files at that time';
+COMMENT ON COLUMN testpool.template.files IS 'How many files they were';
+COMMENT ON COLUMN testpool.template.clone_strategy IS 'How it is copied: wal_log or file_copy';
+COMMENT ON COLUMN testpool.template.strategy_reason IS 'What that was chosen by';
 COMMENT ON COLUMN testpool.template.reason IS 'Why it was discarded';
 COMMENT ON COLUMN testpool.template.failures IS 'Clones that failed since the last one that worked';
 COMMENT ON COLUMN testpool.template.retry_at IS 'No clone, or no drop, is tried before';
@@ -136,6 +142,9 @@ SELECT t.hash,
        pg_get_userbyid(t.owner) AS owner,
        b.hash AS base,
        t.bytes,
+       t.files,
+       t.clone_strategy,
+       t.strategy_reason,
        count(d.id) FILTER (WHERE d.state = 'ready')::integer AS ready,
        count(d.id) FILTER (WHERE d.state = 'leased')::integer AS leased,
        count(d.id) FILTER (WHERE d.state = 'kept')::integer AS kept,
@@ -261,6 +270,9 @@ COMMENT ON COLUMN testpool.templates.state IS 'building, finalized or discarded'
 COMMENT ON COLUMN testpool.templates.owner IS 'Role that claimed the build';
 COMMENT ON COLUMN testpool.templates.base IS 'Hash of the template it was created from; null: testpool.root_template';
 COMMENT ON COLUMN testpool.templates.bytes IS 'Size in bytes when it was finalized';
+COMMENT ON COLUMN testpool.templates.files IS 'Number of its relation files then';
+COMMENT ON COLUMN testpool.templates.clone_strategy IS 'How clones are made: wal_log or file_copy';
+COMMENT ON COLUMN testpool.templates.strategy_reason IS 'What that was chosen by: testpool.clone_strategy or auto, size, file system, fsync';
 COMMENT ON COLUMN testpool.templates.ready IS 'Clones that wait to be acquired';
 COMMENT ON COLUMN testpool.templates.leased IS 'Clones that are acquired';
 COMMENT ON COLUMN testpool.templates.kept IS 'Clones that are kept for a person to look at';

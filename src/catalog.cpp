@@ -35,7 +35,8 @@ const char* text_or_null(const NameData& field) {
 Statement<0> select_templates{R"(
     SELECT id, hash, name, state, oid, database, exists, sealing, owner, base, pid, session_start,
            application, client, claimed_at, finalized_at, discarded_at, bytes, reason, failures,
-           retry_at, sealed_at, frozen_xid, min_mxid, files
+           retry_at, sealed_at, frozen_xid, min_mxid, fingerprint, files,
+           clone_strategy, strategy_reason
       FROM testpool.template ORDER BY id)",
                               {}};
 
@@ -74,7 +75,10 @@ Template* read_template(const State& state, const Row& row) {
     t->reason = kept_text(state, row.text(19));
     t->failures = row.int4(20);
     t->retry_at = row.time(21);
-    t->seal = {static_cast<XLogRecPtr>(row.int8(22)), row.oid(23), row.oid(24), row.int8(25)};
+    t->seal = {static_cast<XLogRecPtr>(row.int8(22)), row.oid(23), row.oid(24), row.int8(25),
+               row.int4(26)};
+    t->clone_strategy = kept_text(state, row.text(27));
+    t->strategy_reason = kept_text(state, row.text(28));
     return t;
 }
 
@@ -139,13 +143,14 @@ Oid relation_named(const char* name) {
 
 int64 next_of(const char* sequence) { return nextval_internal(relation_named(sequence), false); }
 
-constexpr size_t template_columns = 25;
+constexpr size_t template_columns = 28;
 constexpr std::array<Oid, template_columns> template_types = {
     INT4OID,        TEXTOID,        TEXTOID, TEXTOID, OIDOID,
     NAMEOID,        BOOLOID,        BOOLOID, OIDOID,  INT4OID,
     INT4OID,        TIMESTAMPTZOID, TEXTOID, TEXTOID, TIMESTAMPTZOID,
     TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, TEXTOID, INT4OID,
-    TIMESTAMPTZOID, LSNOID,         XIDOID,  XIDOID,  INT8OID};
+    TIMESTAMPTZOID, LSNOID,         XIDOID,  XIDOID,  INT8OID,
+    INT4OID,        TEXTOID,        TEXTOID};
 
 std::array<Value, template_columns> values_of(const Template& t) {
     return {Value::of(t.id),
@@ -172,16 +177,20 @@ std::array<Value, template_columns> values_of(const Template& t) {
             t.seal.at != 0 ? Value{LSNGetDatum(t.seal.at)} : Value{0, true},
             Value::of(t.seal.frozen_xid),
             Value::of(t.seal.min_mxid),
-            t.seal.at != 0 ? Value::of(t.seal.files) : Value{0, true}};
+            t.seal.at != 0 ? Value::of(t.seal.fingerprint) : Value{0, true},
+            t.seal.at != 0 ? Value::of(t.seal.files) : Value{0, true},
+            Value::of(t.clone_strategy),
+            Value::of(t.strategy_reason)};
 }
 
 Statement<template_columns> insert_template{R"(
     INSERT INTO testpool.template (id, hash, name, state, oid, database, exists, sealing, owner,
            base, pid, session_start, application, client, claimed_at, finalized_at, discarded_at,
-           bytes, reason, failures, retry_at, sealed_at, frozen_xid, min_mxid, files)
+           bytes, reason, failures, retry_at, sealed_at, frozen_xid, min_mxid,
+           fingerprint, files, clone_strategy, strategy_reason)
     OVERRIDING SYSTEM VALUE
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-           $20, $21, $22, $23, $24, $25))",
+           $20, $21, $22, $23, $24, $25, $26, $27, $28))",
                                             template_types};
 
 Statement<template_columns> update_template{R"(
@@ -189,7 +198,8 @@ Statement<template_columns> update_template{R"(
            exists = $7, sealing = $8, owner = $9, base = $10, pid = $11, session_start = $12,
            application = $13, client = $14, claimed_at = $15, finalized_at = $16,
            discarded_at = $17, bytes = $18, reason = $19, failures = $20, retry_at = $21,
-           sealed_at = $22, frozen_xid = $23, min_mxid = $24, files = $25
+           sealed_at = $22, frozen_xid = $23, min_mxid = $24, fingerprint = $25,
+           files = $26, clone_strategy = $27, strategy_reason = $28
      WHERE id = $1)",
                                             template_types};
 

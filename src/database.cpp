@@ -163,14 +163,22 @@ void complete(const Job& job) {
     });
 }
 
+/// Has this transaction copy files without copying their blocks.
+void share_blocks() {
+    set_config_option("file_copy_method", "clone", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL,
+                      true, 0, false);
+}
+
 const char* create_command(const Job& job) {
     const char* source = source_of(job);
     Oid owner = OidIsValid(job.owner) ? job.owner : facts_of(get_database_oid(source, false)).owner;
     return psprintf(
-        "CREATE DATABASE %s TEMPLATE %s OID %u OWNER %s STRATEGY wal_log "
+        "CREATE DATABASE %s TEMPLATE %s OID %u OWNER %s STRATEGY %s "
         "ALLOW_CONNECTIONS %s IS_TEMPLATE false",
         quote_identifier(NameStr(job.name)), quote_identifier(source), job.oid,
-        quote_identifier(GetUserNameFromId(owner, false)), job.connectable ? "true" : "false");
+        quote_identifier(GetUserNameFromId(owner, false)),
+        job.copying.strategy == Strategy::file_copy ? "file_copy" : "wal_log",
+        job.connectable ? "true" : "false");
 }
 
 }  // namespace
@@ -238,6 +246,7 @@ void create(const Job& job, Outcome& outcome) {
         if (facts.found && strcmp(NameStr(facts.name), NameStr(job.name)) == 0) return;
         if (!facts.found) remove_leftovers(job.oid);
         refuse_spoiled(job);
+        if (job.copying.share_blocks) share_blocks();
         utility(create_command(job));  // nothing may fail after it: it could not be undone
     });
     TESTPOOL_POINT("clone-created");

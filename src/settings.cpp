@@ -28,6 +28,7 @@ bool connect;
 char* connect_separator;
 bool is_private;
 int recycle;
+int clone_strategy;
 
 namespace {
 
@@ -153,10 +154,25 @@ void define_recycling() {
                              nullptr, nullptr, nullptr);
 }
 
+void define_cloning() {
+    static const config_enum_entry strategies[] = {
+        {"auto", static_cast<int>(Strategy::automatic), false},
+        {"wal_log", static_cast<int>(Strategy::wal_log), false},
+        {"file_copy", static_cast<int>(Strategy::file_copy), false},
+        {nullptr, 0, false},
+    };
+    DefineCustomEnumVariable("testpool.clone_strategy", "How templates are copied.",
+                             "auto: chosen for each template; wal_log, file_copy: the STRATEGY of "
+                             "CREATE DATABASE.",
+                             &clone_strategy, static_cast<int>(Strategy::automatic), strategies,
+                             PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+}
+
 }  // namespace
 
 void define() {
     define_recycling();
+    define_cloning();
     define_names();
     define_sizes();
     define_bytes();

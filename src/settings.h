@@ -2,6 +2,7 @@
 #pragma once
 
 #include "pg/server.h"
+#include "strategy.h"
 
 namespace testpool::settings {
 
@@ -28,10 +29,13 @@ extern bool vacuum_templates;
 extern bool connect;
 extern char* connect_separator;
 extern bool is_private;
-extern int recycle;  // of Recycle
+extern int recycle;         // of Recycle
+extern int clone_strategy;  // of Strategy
 
 /// True if used databases may be rewound.
 inline bool may_rewind() { return recycle == static_cast<int>(Recycle::automatic); }
+
+inline Strategy strategy() { return static_cast<Strategy>(clone_strategy); }
 
 /// Registers all of them with PostgreSQL; called once, by _PG_init.
 void define();

@@ -37,6 +37,8 @@ struct Template {
     TimestampTz discarded_at;
     int64 bytes;
     Seal seal;
+    const char* clone_strategy;   // how it was last copied, or would be; nullptr: not known yet
+    const char* strategy_reason;  // what that was chosen by
     const char* reason;
     int32 failures;
     TimestampTz retry_at;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "pg/server.h"
+#include "strategy.h"
 
 namespace testpool {
 
@@ -101,7 +102,8 @@ struct Seal {
     XLogRecPtr at;  // no page is younger
     TransactionId frozen_xid;
     MultiXactId min_mxid;
-    int64 files;  // a fingerprint of their names and lengths
+    int64 fingerprint;  // of the names and lengths of its files
+    int32 files;        // how many they are
     bool operator==(const Seal&) const = default;
 };
 
@@ -118,6 +120,7 @@ struct Job {
     Oid owner;       // of a database to create; invalid: its source's owner
     Oid source;      // what to create it from; invalid: `source_name`
     Oid tablespace;  // of source and copy
+    Copying copying;
     Seal seal;       // of the source
     NameData name;
     NameData source_name;

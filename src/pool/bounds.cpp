@@ -4,9 +4,8 @@
 
 #include "pool/bounds.h"
 
-#include <sys/statvfs.h>
-
 #include "database.h"
+#include "disk.h"
 #include "errors.h"
 #include "settings.h"
 
@@ -22,14 +21,6 @@ int64 bytes_used(const State& state) {
         if (OidIsValid(t.oid)) bytes += t.bytes;
     for (Database& d : databases(state)) bytes += d.of->bytes;
     return bytes;
-}
-
-int64 free_bytes(Oid tablespace) {
-    bool is_default = !OidIsValid(tablespace) || tablespace == DEFAULTTABLESPACE_OID;
-    struct statvfs disk {};
-    if (statvfs(is_default ? "base" : psprintf("pg_tblspc/%u", tablespace), &disk) != 0)
-        return PG_INT64_MAX;
-    return static_cast<int64>(disk.f_bavail) * static_cast<int64>(disk.f_frsize);
 }
 
 int64 wanted_bytes(const Template* t) {
@@ -147,7 +138,7 @@ int64 bytes_left(const State& state) {
 }
 
 bool is_disk_short(const Template* t) {
-    return settings::min_free_space > 0 && free_bytes(tablespace_of(t)) < wanted_bytes(t);
+    return settings::min_free_space > 0 && disk::free_bytes(tablespace_of(t)) < wanted_bytes(t);
 }
 
 void disk_is_short(const Template* t) {
@@ -155,7 +146,7 @@ void disk_is_short(const Template* t) {
             (errcode(ERRCODE_DISK_FULL), errmsg("the disk has no room for another database"),
              errdetail("%lld MB are free; the database takes %lld MB, and testpool.min_free_space "
                        "is %d MB.",
-                       static_cast<long long>(free_bytes(tablespace_of(t)) / megabyte),
+                       static_cast<long long>(disk::free_bytes(tablespace_of(t)) / megabyte),
                        static_cast<long long>(t != nullptr ? t->bytes / megabyte : 0),
                        settings::min_free_space),
              errhint("Free disk space, discard templates, or lower testpool.min_free_space.")));

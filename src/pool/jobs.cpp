@@ -177,13 +177,15 @@ Job job_for(const Template& t, Task task) {
 
 /// What a database is copied from.
 void set_source(const State& state, Job& job, int32 id) {
-    const Template* source = find_template(state, id);
+    Template* source = find_template(state, id);
     if (source != nullptr && !source->is_root()) {
         job.source = source->oid;
         job.source_name = source->database;
         job.seal = source->seal;
         job.tablespace = database::tablespace_of(source->oid);
+        job.copying = choose_copying(state, *source);
     } else {
+        job.copying = copying_of_root();
         strlcpy(NameStr(job.source_name), settings::root_template, NAMEDATALEN);
     }
 }
@@ -277,6 +279,7 @@ void sealed(Template& t, const Outcome& outcome) {
         t.finalized_at = GetCurrentTimestamp();
         t.bytes = outcome.bytes;
         t.seal = outcome.seal;
+        choose_copying(state, t);
         board::remove_lease(key_of(t));
         ereport(LOG, (errmsg("testpool: template \"%s\" is finalized", errors::shown(t.hash))));
     } else {

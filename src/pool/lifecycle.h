@@ -56,6 +56,10 @@ void lease(State& state, Database& d, const NameData* name = nullptr);
 Database* take(State& state, Template& t, const Request& request);
 /// Raises 55P03 at the request's deadline, and has the steward look again then.
 void wait_for(State& state, const Template& t, const Request& request);
+/// How to copy a template as things are; its row tells.
+Copying choose_copying(const State& state, Template& t);
+/// How to copy testpool.root_template, of which nothing is known.
+Copying copying_of_root();
 /// A fresh name for a clone, with the number that stands in it.
 NameData free_clone_name(const Template& t, int64& number);
 

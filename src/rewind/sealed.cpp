@@ -61,7 +61,7 @@ const Known& known_template(const Job& job) {
     MemoryContext caller = MemoryContextSwitchTo(place.memory);
     place.files = scan(job.source, tablespaces_of(job.source, job.tablespace));
     MemoryContextSwitchTo(caller);
-    place.intact = fingerprint(place.files) == job.seal.files;
+    place.intact = fingerprint(place.files) == job.seal.fingerprint;
     place.has_unlogged = has_unlogged(place.files);
     place.seal = job.seal;
     place.oid = job.source;
@@ -84,8 +84,9 @@ Seal seal(Oid database) {
     std::span<Oid> tablespaces = tablespaces_of(database, form_of(row)->dattablespace);
     FlushDatabaseBuffers(database);  // a checkpoint passes by those of unlogged relations
     stamp(database, tablespaces);
+    Files files = scan(database, tablespaces);
     return {GetXLogInsertRecPtr(), form_of(row)->datfrozenxid, form_of(row)->datminmxid,
-            fingerprint(scan(database, tablespaces))};
+            fingerprint(files), files.count};
 }
 
 bool is_spoiled(Oid database, Oid tablespace) {

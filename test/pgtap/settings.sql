@@ -5,6 +5,7 @@ SELECT no_plan();
 CREATE TEMP TABLE contract (name text, vartype text, unit text, context text);
 INSERT INTO contract VALUES
     ('testpool.acquire_timeout', 'integer', 'ms', 'user'),
+    ('testpool.clone_strategy', 'enum', NULL, 'sighup'),
     ('testpool.connect', 'bool', NULL, 'sighup'),
     ('testpool.connect_separator', 'string', NULL, 'sighup'),
     ('testpool.database', 'string', NULL, 'postmaster'),

@@ -92,7 +92,9 @@ for my $how (sort keys %stop)
 {
     stops("rewind-$_", $how, @uses)
       for qw(closed looked buried page-put-back put-back renamed committed truncated flushed stamped);
-    # What cannot be rewound is cloned.
+    # What cannot be rewound is cloned, in one way or the other.
+    $node->query('ALTER SYSTEM SET testpool.clone_strategy = ' . ($how =~ /killed/ ? 'file_copy' : 'wal_log'));
+    $node->query('SELECT pg_reload_conf()');
     stops("clone-$_", $how, 'DROP TABLE big CASCADE',
         q{SELECT pg_create_logical_replication_slot('left_behind', 'pgoutput')})
       for qw(created flushed);

@@ -53,34 +53,37 @@ sub kill_stopped
     return $log;
 }
 
-# --- a worker is killed while it creates a clone ------------------------------------------------
+# --- a worker, and the postmaster, are killed while a clone is created ---------------------------
 
-my @cut_off = stop_while_creating(q{SELECT testpool.acquire('app')});
-my $log = kill_stopped();
-$node->wait_for_log(qr/database system is ready to accept connections/, $log);
-hang_up(@cut_off);
-$node->settle;
-$node->has_no_orphans('a clone in the making leaves no directory when its worker is killed');
-my $clone = $node->query(q{SELECT testpool.acquire('app')});
-is($node->query('SELECT count(*) FROM t', database => $clone),
-    50000, 'and what is acquired next is whole');
+for my $strategy (qw(wal_log file_copy))
+{
+    $node->query("ALTER SYSTEM SET testpool.clone_strategy = $strategy");
+    $node->query('SELECT pg_reload_conf()');
+    my @cut_off = stop_while_creating(q{SELECT testpool.acquire('app')});
+    my $log = kill_stopped();
+    $node->wait_for_log(qr/database system is ready to accept connections/, $log);
+    hang_up(@cut_off);
+    $node->settle;
+    $node->has_no_orphans("$strategy: a clone in the making leaves no directory when its worker is killed");
+    my $clone = $node->query(q{SELECT testpool.acquire('app')});
+    is($node->query('SELECT count(*) FROM t', database => $clone),
+        50000, "$strategy: and what is acquired next is whole");
 
-# --- the postmaster is killed while a clone is created ------------------------------------------
-
-$node->query("SELECT testpool.release('$clone')");
-$node->settle;
-@cut_off = stop_while_creating(q{SELECT testpool.acquire('app')});
-$node->kill_postmaster;
-kill_stopped();
-hang_up(@cut_off);
-$node->start_again;
-$node->settle;
-$node->has_no_orphans('a clone in the making leaves no directory when the postmaster is killed');
+    $node->query("SELECT testpool.release('$clone')");
+    $node->settle;
+    @cut_off = stop_while_creating(q{SELECT testpool.acquire('app')});
+    $node->kill_postmaster;
+    kill_stopped();
+    hang_up(@cut_off);
+    $node->start_again;
+    $node->settle;
+    $node->has_no_orphans("$strategy: nor when the postmaster is killed");
+}
 
 # --- ... while a template is created ------------------------------------------------------------
 
 $node->settle;
-@cut_off =
+my @cut_off =
   stop_while_creating(q{SELECT testpool.init_template('layer', base => 'app')});
 $node->kill_postmaster;
 kill_stopped();
@@ -103,7 +106,7 @@ my $worker = $stopped;
 kill 'TERM', $worker;    # what pg_terminate_backend sends
 kill 'CONT', $worker;
 undef $stopped;
-$clone = $asking->result->{out};
+my $clone = $asking->result->{out};
 is($node->query('SELECT count(*) FROM t', database => $clone),
     50000, 'an acquire gets its clone though the worker that made it was terminated');
 isnt(($node->pids_of('worker'))[0], $worker, 'from another worker');
