@@ -145,12 +145,11 @@ int64 next_of(const char* sequence) { return nextval_internal(relation_named(seq
 
 constexpr size_t template_columns = 28;
 constexpr std::array<Oid, template_columns> template_types = {
-    INT4OID,        TEXTOID,        TEXTOID, TEXTOID, OIDOID,
-    NAMEOID,        BOOLOID,        BOOLOID, OIDOID,  INT4OID,
-    INT4OID,        TIMESTAMPTZOID, TEXTOID, TEXTOID, TIMESTAMPTZOID,
-    TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, TEXTOID, INT4OID,
-    TIMESTAMPTZOID, LSNOID,         XIDOID,  XIDOID,  INT8OID,
-    INT4OID,        TEXTOID,        TEXTOID};
+    INT4OID, TEXTOID, TEXTOID,        TEXTOID,        OIDOID,         NAMEOID,
+    BOOLOID, BOOLOID, OIDOID,         INT4OID,        INT4OID,        TIMESTAMPTZOID,
+    TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID,
+    TEXTOID, INT4OID, TIMESTAMPTZOID, LSNOID,         XIDOID,         XIDOID,
+    INT8OID, INT4OID, TEXTOID,        TEXTOID};
 
 std::array<Value, template_columns> values_of(const Template& t) {
     return {Value::of(t.id),

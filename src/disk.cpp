@@ -53,8 +53,9 @@ int64 free_bytes(Oid tablespace) {
 const char* file_system([[maybe_unused]] Oid database, [[maybe_unused]] Oid tablespace) {
 #ifdef __linux__
     constexpr std::pair<uint32, const char*> known[] = {
-        {0xef53, "ext4"},       {0x58465342, "xfs"},     {0x9123683e, "btrfs"}, {0x01021994, in_memory},
-        {0x794c7630, "overlay"}, {0x2fc12fc1, "zfs"},    {0xca451a4e, "bcachefs"}, {0x6969, "nfs"}};
+        {0xef53, "ext4"},         {0x58465342, "xfs"},     {0x9123683e, "btrfs"},
+        {0x01021994, in_memory},  {0x794c7630, "overlay"}, {0x2fc12fc1, "zfs"},
+        {0xca451a4e, "bcachefs"}, {0x6969, "nfs"}};
     struct statfs disk {};
     if (statfs(GetDatabasePath(database, tablespace), &disk) == 0)
         for (auto [magic, name] : known)

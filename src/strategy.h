@@ -1,6 +1,6 @@
 // How a database is copied: PostgreSQL's STRATEGY, chosen by what is known of its source. A pure
-// function, so that every rule has a unit test (test/unit/strategy_test.cpp); the figures behind the
-// rules come from bench/strategies.py.
+// function, so that every rule has a unit test (test/unit/strategy_test.cpp); the figures behind
+// the rules come from bench/strategies.py.
 #pragma once
 
 #include <cstdint>

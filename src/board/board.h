@@ -121,7 +121,7 @@ struct Job {
     Oid source;      // what to create it from; invalid: `source_name`
     Oid tablespace;  // of source and copy
     Copying copying;
-    Seal seal;       // of the source
+    Seal seal;  // of the source
     NameData name;
     NameData source_name;
     NameData new_name;  // of a rewound database

@@ -270,7 +270,7 @@ void created(State& state, Template& t, const Outcome& outcome) {
     if (t.state == TemplateState::building) discard(state, t, outcome.message, false);
 }
 
-void sealed(Template& t, const Outcome& outcome) {
+void sealed(const State& state, Template& t, const Outcome& outcome) {
     if (outcome.sqlstate != 0) board::count_failure(t.id, outcome.message);
     if (t.state != TemplateState::building) return;  // discarded meanwhile
     t.sealing = false;
@@ -484,7 +484,7 @@ void job_done(State& state, int desk, const Job& job, const Outcome& outcome) {
         Template* t = find_template(state, static_cast<int32>(job.row));
         if (t == nullptr) return;
         if (job.task == Task::create) created(state, *t, outcome);
-        if (job.task == Task::seal) sealed(*t, outcome);
+        if (job.task == Task::seal) sealed(state, *t, outcome);
         if (job.task == Task::drop) dropped(*t, outcome);
         return;
     }

@@ -17,7 +17,8 @@ const char* name_of(Strategy strategy) {
 const char* reason_of(const Template& t, const CopySource& source) {
     constexpr int64 megabyte = 1024 * 1024;
     return psprintf("%s: %lld MB in %d files on %s, where blocks %s shared; fsync is %s",
-                    settings::strategy() == Strategy::automatic ? "auto" : "testpool.clone_strategy",
+                    settings::strategy() == Strategy::automatic ? "auto"
+                                                                : "testpool.clone_strategy",
                     static_cast<long long>(source.bytes / megabyte), source.files,
                     disk::file_system(t.oid, database::tablespace_of(t.oid)),
                     source.shares_blocks ? "can be" : "cannot be", enableFsync ? "on" : "off");
