@@ -48,8 +48,8 @@ my $standby = TestpoolCluster->new('standby');
 $standby->init_from_backup($node, 'base', has_streaming => 1);
 $standby->start;
 my $leased = $node->query(q{SELECT testpool.acquire('app')});
-my $inside = $node->session(database => $leased);    # keeps the lease
 $node->query(q{SELECT testpool.alias('app', 'app')});
+my @inside = map { $node->session(database => $_) } $leased, 'app~1';    # they keep the leases
 $node->query('UPDATE t SET v = 43', database => 'app~1');
 $node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
 
@@ -70,7 +70,7 @@ is_deeply([ $standby->pids_of('steward'), $standby->pids_of('worker') ],
 
 # --- promoted -----------------------------------------------------------------------------------
 
-$inside->quit;
+$_->quit for @inside;
 $node->stop('immediate');
 $standby->promote;
 is($standby->query('SELECT v FROM t', database => $standby->query(q{SELECT testpool.acquire('app')})),

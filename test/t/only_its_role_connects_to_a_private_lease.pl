@@ -63,8 +63,14 @@ sub release ($database)
 }
 
 # The template itself lets a guest in, and nobody else but its owner.
-my $template = $node->build('app', 'CREATE TABLE t (v int)', user => 'builder');
-$node->query("REVOKE CONNECT ON DATABASE $template FROM PUBLIC; GRANT CONNECT ON DATABASE $template TO guest");
+my $template = $node->build('app', <<'SQL', user => 'builder');
+CREATE TABLE t (v int);
+DO $$
+BEGIN
+    EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO guest', current_database());
+END $$;
+SQL
 $node->build('open', 'SELECT', user => 'builder');
 $node->query(q{SELECT testpool.alias('open', 'open')});
 my $before = privileges_of($template);
