@@ -39,3 +39,11 @@ def run(steps, clients=1, tests=None, seconds=None, note=()):
     *lines, (_, took) = (line.split("\t") for line in done.stdout.splitlines())
     tests = [dict(zip(TIMES, map(int, line))) | dict(zip(note, line[len(TIMES):])) for line in lines]
     return tests, int(took)
+
+
+def percentiles(numbers):
+    """Those of which there are enough numbers; the largest."""
+    ordered = sorted(numbers)
+    found = {f"p{100 * share:g}_us": ordered[int(share * len(ordered))] if len(ordered) * (1 - share) >= 1 else ""
+             for share in (0.5, 0.95, 0.99, 0.999)}
+    return found | {"largest_us": ordered[-1]}

@@ -23,18 +23,10 @@ LEFT_OUT = {contestants.ROLLBACK, "DELETE from the dirty table", "TRUNCATE of al
 FIGURES = {"hand-out": ["take_us"], "first answer": ["take_us", "connect_us"], "whole test": client.STEPS}
 
 
-def percentiles(numbers):
-    """Those of which there are enough numbers; the largest."""
-    ordered = sorted(numbers)
-    found = {f"p{100 * share:g}_us": ordered[int(share * len(ordered))] if len(ordered) * (1 - share) >= 1 else ""
-             for share in (0.5, 0.95, 0.99, 0.999)}
-    return found | {"largest_us": ordered[-1]}
-
-
 def handouts(tests, about):
     for figure, steps in FIGURES.items():
         took = [sum(test[step] for step in steps) for test in tests]
-        yield {**about, "figure": figure, "tests": len(tests), **percentiles(took)}
+        yield {**about, "figure": figure, "tests": len(tests), **client.percentiles(took)}
 
 
 def slots(tests, about):
