@@ -4,6 +4,7 @@ import statistics
 import sys
 from pathlib import Path
 
+import background
 import results
 import rivals
 from markdown import spread, table
@@ -113,8 +114,9 @@ def idle(rows):
 
 
 CHAPTERS = {"speed": speed, "recycle": rivals.recycle, "room": rivals.room, "pages": rivals.pages,
-            "reflink": rivals.reflink, "tax": rivals.tax, "handout": rivals.handout, "connect": connect,
-            "door": door, "growth": growth, "wake": wake, "idle": idle}
+            "reflink": rivals.reflink, "tax": rivals.tax, "handout": rivals.handout,
+            "stalls": background.stalls, "strategies": background.strategies, "connect": connect, "door": door,
+            "growth": growth, "wake": wake, "idle": idle}
 BESIDE = {"reflink": ["reflink-room", "reflink-tax"]}  # what else a chapter tells of
 
 

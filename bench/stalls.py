@@ -5,12 +5,12 @@ and beside a session that has 1.6 GB clones made and dropped without a pause, ea
 build that it gives up as soon as it is there. Compared is how long acquire takes.
 """
 
-import statistics
 import subprocess
 import sys
 import threading
 
 import client
+import results
 import server
 import templates
 
@@ -59,32 +59,24 @@ def window(seconds, number, beside):
     else:
         with Churn() as churn:
             tests, _ = client.run(STEPS, seconds=seconds)
-        print(f"round {number}: {churn.clones} clones of {LARGE.name} beside {len(tests)} tests", file=sys.stderr)
-    return [{"round": number, "beside": beside, "began_us": test["began_us"], "acquire_us": test["take_us"],
-             "first_answer_us": test["take_us"] + test["connect_us"], "release_us": test["give_us"]}
-            for test in tests]
+        server.progress(f"round {number}: {churn.clones} clones of {LARGE.name} beside {len(tests)} tests")
+    return [test["take_us"] for test in tests]
 
 
-def percentile(numbers, share):
-    return sorted(numbers)[min(len(numbers) - 1, int(share * len(numbers)))]
-
-
-def main(results, rounds, seconds):
+def main(folder, rounds, seconds):
     server.configure(pool_size=0)  # of the small template as many are ready as are asked for
     server.sql("CREATE EXTENSION testpool")
     for template in (SMALL, LARGE):
         template.build()
-    server.write_machine(results)
-    rows = []
-    for number in range(int(rounds) + 1):
-        for beside in ("alone", "churn"):
-            done = window(float(seconds), number, beside)
-            rows += done if number else []  # the first round is the warm-up
-    server.write(results, "stalls", rows)
-    for beside in ("alone", "churn"):
-        took = [row["acquire_us"] for row in rows if row["beside"] == beside]
-        print(f"{beside}: {len(took)} acquires, µs: p50 {statistics.median(took)}, p90 {percentile(took, .9)}, "
-              f"p99 {percentile(took, .99)}, p99.9 {percentile(took, .999)}, max {max(took)}", file=sys.stderr)
+    results.describe(folder, "stalls")
+    took = {"alone": [], "churn": []}
+    for number in server.rounds(int(rounds) + 1):
+        for beside, times in took.items():
+            found = window(float(seconds), number, beside)
+            times += found if number else []  # the first round is the warm-up
+    results.replace(folder, "stalls", [
+        {"beside": beside, "rounds": number, "acquires": len(times), **client.percentiles(times)}
+        for beside, times in took.items() if times])
 
 
 main(*sys.argv[1:])

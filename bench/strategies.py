@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import results
 import server
 import templates
 
@@ -62,22 +63,20 @@ def measure(template, rounds, facts):
     server.sql(f"SELECT testpool.discard('{template.name}')")
 
 
-def main(results, rounds, names=""):
+def main(folder, rounds, names=""):
     """Of all templates, or only of those named, with commas between."""
     server.configure(pool_size=0)
     server.sql("CREATE EXTENSION testpool")
     server.sql(LOAD)
-    server.write_machine(results)
+    results.describe(folder, "strategies")
     facts = {"postgresql": server.value("SHOW server_version").split()[0],
              "fsync": server.value("SHOW fsync"), "file_system": file_system()}
     for template in ALL:
-        if names and template.name not in names.split(","):
+        if server.left() < 0 or names and template.name not in names.split(","):
             continue
-        case = facts | {"template": template.name}
-        rows = [row for row in server.read(results, "strategies") if case.items() - row.items()]
-        rows += measure(template, int(rounds), facts)
-        server.write(results, "strategies", rows)
-        print(f"strategies: {', '.join(case.values())}", file=sys.stderr)
+        rows = list(measure(template, int(rounds), facts))
+        results.replace(folder, "strategies", rows, **facts, template=template.name)
+        server.progress(f"{', '.join(facts.values())}, {template.name}")
 
 
 main(*sys.argv[1:])
