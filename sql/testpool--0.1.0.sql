@@ -202,6 +202,7 @@ CREATE TYPE testpool.tally AS (
     clean_returns         bigint,
     rewind_us             bigint,
     refusals              bigint,
+    unwatched             bigint,
     drops                 bigint,
     drop_us               bigint,
     abandoned             bigint,
@@ -246,6 +247,7 @@ SELECT t.hash,
        round(coalesce(c.rewind_us, 0) / 1000.0, 3) AS rewind_ms,
        coalesce(c.refusals, 0) AS refusals,
        c.last_refusal,
+       coalesce(c.unwatched, 0) AS unwatched,
        coalesce(c.clones, 0) AS clones,
        round(coalesce(c.clone_us, 0) / 1000.0, 3) AS clone_ms,
        coalesce(c.drops, 0) AS drops,
@@ -328,6 +330,7 @@ COMMENT ON COLUMN testpool.stats.clean_returns IS 'Used clones in which nothing 
 COMMENT ON COLUMN testpool.stats.rewind_ms IS 'How long both took together, in milliseconds';
 COMMENT ON COLUMN testpool.stats.refusals IS 'Used clones that could not be rewound and were dropped and cloned again';
 COMMENT ON COLUMN testpool.stats.last_refusal IS 'Why the last of them could not';
+COMMENT ON COLUMN testpool.stats.unwatched IS 'Rewinds after which the files could not be watched, so that the next one has to look at each of them';
 COMMENT ON COLUMN testpool.stats.clones IS 'Clones made, those that took the place of a used one included';
 COMMENT ON COLUMN testpool.stats.clone_ms IS 'How long that took in all, in milliseconds';
 COMMENT ON COLUMN testpool.stats.drops IS 'Databases dropped';
@@ -493,6 +496,12 @@ Blocks, interruptibly, until they are gone.
 Errors: 42501 not allowed; 25006; and what DROP DATABASE raises.
 Privileges: EXECUTE, and the extension''s owner or a superuser.';
 
+CREATE FUNCTION testpool.free_space()
+    RETURNS bigint LANGUAGE c VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'testpool_free_space';
+COMMENT ON FUNCTION testpool.free_space() IS
+'Internal: what advice reads. Returns the free bytes of the disk that the data directory is on. Does not block. Privileges: none, as advice is called with its caller''s.';
+
 CREATE FUNCTION testpool.advice()
     RETURNS SETOF text LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
@@ -524,6 +533,10 @@ BEGIN ATOMIC
                   coalesce(s.template, left(s.hash, 24)), s.refusals, s.last_refusal)
       FROM testpool.stats s WHERE s.refusals > 0
     UNION ALL
+    SELECT format('Rewinds of template %s after which the files could not be watched: %s; the next looks at every file: raise fs.inotify.max_user_instances and max_user_watches, or use no more than four tablespaces.',
+                  coalesce(s.template, left(s.hash, 24)), s.unwatched)
+      FROM testpool.stats s WHERE s.unwatched > 0
+    UNION ALL
     SELECT 'testpool.recycle is recreate: with auto a used database is rewound, which takes as long as what the test changed, not as the template is large.'
      WHERE current_setting('testpool.recycle') = 'recreate'
     UNION ALL
@@ -545,6 +558,16 @@ BEGIN ATOMIC
      CROSS JOIN (SELECT sum(2 * most_leased) + 10 FROM testpool.stats) needed(number)
      GROUP BY needed.number, r.reserved
     HAVING sum(2 * s.most_leased) > current_setting('max_connections')::integer - r.reserved
+    UNION ALL
+    SELECT format('shared_buffers (%s) is less than what was leased at once (%s): raise it, and tests read less from files.',
+                  current_setting('shared_buffers'), pg_size_pretty(sum(s.most_leased * t.bytes)))
+      FROM testpool.stats s JOIN testpool.templates t ON t.hash = s.hash
+    HAVING sum(s.most_leased * t.bytes) > pg_size_bytes(current_setting('shared_buffers'))
+    UNION ALL
+    SELECT format('The disk has %s left, and nothing is cloned that would leave less than testpool.min_free_space (%s): free some.',
+                  pg_size_pretty(testpool.free_space()), current_setting('testpool.min_free_space'))
+      FROM (SELECT coalesce(max(bytes), 0) FROM testpool.templates) largest(bytes)
+     WHERE testpool.free_space() < 2 * (pg_size_bytes(current_setting('testpool.min_free_space')) + largest.bytes)
     UNION ALL
     SELECT format('The pools take %s of testpool.max_size (%s): raise it, or what is used least recently makes room.',
                   pg_size_pretty(sum(bytes)), current_setting('testpool.max_size'))
@@ -585,5 +608,5 @@ COMMENT ON FUNCTION testpool.version() IS
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA testpool FROM PUBLIC;
 GRANT SELECT ON testpool.templates, testpool.databases, testpool.stats TO PUBLIC;
--- Who reads a view calls the functions in it.
-GRANT EXECUTE ON FUNCTION testpool.tallies() TO PUBLIC;
+-- Who reads a view calls the functions in it; so does who asks for advice.
+GRANT EXECUTE ON FUNCTION testpool.tallies(), testpool.free_space() TO PUBLIC;

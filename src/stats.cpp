@@ -2,6 +2,7 @@
 // figures.
 
 #include "board/tally.h"
+#include "disk.h"
 
 using namespace testpool;
 
@@ -12,8 +13,8 @@ constexpr double milliseconds(int64 microseconds) {
 }
 
 void put_row(ReturnSetInfo* result, const Tally& tally) {
-    std::array<Datum, 28> values{};
-    std::array<bool, 28> nulls{};
+    std::array<Datum, 29> values{};
+    std::array<bool, 29> nulls{};
     size_t column = 0;
     auto put = [&](Datum value) { values[column++] = value; };
     auto put_text = [&](const char* text) {
@@ -53,6 +54,9 @@ Datum testpool_tallies(PG_FUNCTION_ARGS) {
         if (tally.of != 0) put_row(reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo), tally);
     return Datum{0};
 }
+
+PG_FUNCTION_INFO_V1(testpool_free_space);
+Datum testpool_free_space(PG_FUNCTION_ARGS) { PG_RETURN_INT64(disk::free_bytes(InvalidOid)); }
 
 PG_FUNCTION_INFO_V1(testpool_reset_stats);
 Datum testpool_reset_stats(PG_FUNCTION_ARGS) {

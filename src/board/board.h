@@ -133,6 +133,7 @@ struct Outcome {
     int64 bytes;      // size of a sealed template
     Seal seal;        // of a sealed template
     bool rewindable;  // a created clone can be rewound
+    bool unwatched;   // the files of a rewound one cannot be watched
     int32 relations;  // put back by a rewind
     int64 pages;
     int64 microseconds;

@@ -18,7 +18,8 @@ enum class Count : uint8 {
     rewinds,  // those that put something back
     clean,    // rewinds that found nothing changed
     rewind_us,
-    refusals,  // rewinds that a full clone took the place of
+    refusals,   // rewinds that a full clone took the place of
+    unwatched,  // rewinds after which the kernel would not watch the files
     drops,
     drop_us,
     abandoned,  // leases that ended because nobody was there any more

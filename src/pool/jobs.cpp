@@ -347,6 +347,7 @@ void hand_back(State& state, Database& d) {
 void rewound(State& state, Database& d, const Job& job, const Outcome& outcome) {
     count_timed(*d.of, outcome.relations > 0 ? Count::rewinds : Count::clean, Count::rewind_us,
                 outcome);
+    board::count(d.of->id, Count::unwatched, outcome.unwatched);
     d.name = job.new_name;
     d.generation++;
     d.recycled = "rewind";

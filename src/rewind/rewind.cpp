@@ -229,7 +229,7 @@ void bury_dropped_files() {
     WaitForProcSignalBarrier(EmitProcSignalBarrier(PROCSIGNAL_BARRIER_SMGRRELEASE));
 }
 
-void write_out(const Job& job, const Rewind& rewind) {
+void write_out(const Job& job, const Rewind& rewind, Outcome& outcome) {
     rewind.truncate();
     TESTPOOL_POINT("rewind-truncated");
     if (rewind.changed()) FlushDatabaseBuffers(job.oid);
@@ -237,7 +237,7 @@ void write_out(const Job& job, const Rewind& rewind) {
     if (rewind.init_file_written()) copy_init_file(job.source, job.oid, job.tablespace);
     if (rewind.changed() || rewind.init_file_written())
         stamp(job.oid, job.tablespace, rewind.changed_forks());
-    watch(job.oid, rewind.tablespaces());
+    outcome.unwatched = !watch(job.oid, rewind.tablespaces());
     if (rewind.crowded()) RequestCheckpoint(CHECKPOINT_FORCE);
 }
 
@@ -280,7 +280,7 @@ void run(const Job& job, Outcome& outcome) {
         TESTPOOL_POINT("rewind-renamed");
     });
     TESTPOOL_POINT("rewind-committed");
-    transaction([&] { write_out(job, rewind); });
+    transaction([&] { write_out(job, rewind, outcome); });
     TESTPOOL_POINT("rewind-stamped");
 }
 

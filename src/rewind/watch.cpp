@@ -153,14 +153,17 @@ bool add_directories(Watched& w, Oid database, std::span<const Oid> tablespaces)
 
 }  // namespace
 
-void watch(Oid database, std::span<const Oid> tablespaces) {
-    if (!open_queue()) return;
+bool watch(Oid database, std::span<const Oid> tablespaces) {
+    if (!open_queue()) return false;
     read_queue();
     Watched* w = find(database);
     if (w == nullptr || w->gone || !same_directories(*w, tablespaces)) {
         if (w != nullptr) forget(*w);
         w = &place();
-        if (!add_directories(*w, database, tablespaces)) return forget(*w);
+        if (!add_directories(*w, database, tablespaces)) {
+            forget(*w);
+            return false;
+        }
         w->database = database;
         w->gone = false;
     }
@@ -168,6 +171,7 @@ void watch(Oid database, std::span<const Oid> tablespaces) {
     w->lost = false;
     w->init_file = false;
     w->count = 0;
+    return true;
 }
 
 Written written_to(Oid database, std::span<const Oid> tablespaces) {
@@ -182,7 +186,7 @@ Written written_to(Oid database, std::span<const Oid> tablespaces) {
 
 #else
 
-void watch(Oid /*database*/, std::span<const Oid> /*tablespaces*/) {}
+bool watch(Oid /*database*/, std::span<const Oid> /*tablespaces*/) { return false; }
 Written written_to(Oid /*database*/, std::span<const Oid> /*tablespaces*/) { return {}; }
 
 #endif

@@ -13,8 +13,8 @@ struct Written {
 };
 
 /// From now on this process is told what is written to the database. Nobody may be in it and no
-/// buffer of it dirty.
-void watch(Oid database, std::span<const Oid> tablespaces);
+/// buffer of it dirty. False if the kernel will not.
+bool watch(Oid database, std::span<const Oid> tablespaces);
 
 /// What was written since watch(). Nothing is known of a database that this process does not watch,
 /// that has other directories now, or of which too much was written.

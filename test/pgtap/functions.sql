@@ -18,6 +18,7 @@ INSERT INTO contract VALUES
     ('reset', '', '', 'void', 'v', 'u'),
     ('advice', '', '', 'setof text', 's', 'r'),
     ('tallies', '', '', 'setof testpool.tally', 'v', 'r'),
+    ('free_space', '', '', 'bigint', 'v', 'r'),
     ('reset_stats', '', '', 'void', 'v', 'r'),
     ('version', '', '', 'text', 'i', 's'),
     ('created', '', '', 'void', 'v', 'u');
