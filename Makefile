@@ -28,9 +28,10 @@ include $(PGXS)
 CONTRIB_TESTDB = $(or $(PGDATABASE),postgres)
 ISOLATION_TESTDB = $(CONTRIB_TESTDB)
 
-.PHONY: demo test lint bench matrix docker packages dist
+.PHONY: demo test torture lint bench matrix docker packages dist
 demo: ; examples/demo/run
 test: ; test/run
+torture: ; test/setup build test && test/torture/run $(TORTURE)
 lint: ; test/lint
 bench: ; bench/run $(if $(FULL),--full)
 matrix: ; test/matrix

@@ -265,6 +265,7 @@ void drop(const Job& job, int desk) {
     });
     if (!facts.found) return;
     if (!facts.invalid) empty(job.oid, desk);
+    TESTPOOL_POINT("drop-emptied");
     transaction([&] {
         LockSharedObject(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
         facts = facts_of(job.oid);  // nobody can rename it now
@@ -272,6 +273,7 @@ void drop(const Job& job, int desk) {
             utility(
                 psprintf("DROP DATABASE %s WITH (FORCE)", quote_identifier(NameStr(facts.name))));
     });
+    TESTPOOL_POINT("drop-dropped");
 }
 
 namespace {
@@ -304,6 +306,7 @@ void reopen(const Job& job) {
 void seal(const Job& job, int desk, Outcome& outcome) {
     ErrorData* failure = attempt([&] {
         close(job);
+        TESTPOOL_POINT("seal-closed");
         if (job.vacuum) visitor::visit(desk, job.oid, Visit::vacuum);
         visitor::visit(desk, job.oid, Visit::connect);  // makes the relation-cache file
     });
@@ -318,6 +321,7 @@ void seal(const Job& job, int desk, Outcome& outcome) {
         outcome.bytes =
             DatumGetInt64(DirectFunctionCall1(pg_database_size_oid, ObjectIdGetDatum(job.oid)));
     });
+    TESTPOOL_POINT("seal-done");
 }
 
 void vacuum_catalogs() {

@@ -5,6 +5,7 @@
 #include "session.h"
 
 #include "errors.h"
+#include "points.h"
 #include "settings.h"
 
 namespace testpool::session {
@@ -136,6 +137,11 @@ bool release_pending(LeaseKey lease) {
     return found;
 }
 
+bool is_held(const char* database, Lease* lease) {
+    return board::find_lease(database, lease) && lease->kind != LeaseKind::claim &&
+           lease->end == LeaseEnd::none && !release_pending(lease->key);
+}
+
 }  // namespace
 
 void define() {
@@ -171,6 +177,7 @@ Reply ask(const Request& request) {
     asking = true;
     board::post(request);
     Reply reply = wait_for_reply(request);
+    TESTPOOL_POINT("session-answered");
     if (reply.granted != 0) remember(Effect::granted, reply.granted);
     board::leave();
     asking = false;
@@ -180,13 +187,11 @@ Reply ask(const Request& request) {
 
 void release(const char* database) {
     Lease lease;
-    bool held = board::find_lease(database, &lease) && lease.kind != LeaseKind::claim &&
-                lease.end == LeaseEnd::none && !release_pending(lease.key);
-    if (!held) {
+    if (!is_held(database, &lease)) {
         Request why = request(Verb::release);
         strlcpy(NameStr(why.database), database, NAMEDATALEN);
-        ask(why);
-        errors::not_leased(database);
+        ask(why);  // raises, unless the steward has only just put the lease on the board
+        if (!is_held(database, &lease)) errors::not_leased(database);
     }
     if (!superuser() && !has_privs_of_role(GetUserId(), lease.role))
         errors::not_yours("database", database, lease.role);

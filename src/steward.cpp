@@ -6,6 +6,7 @@
 #include "errors.h"
 #include "pg/interrupts.h"
 #include "pg/transaction.h"
+#include "points.h"
 #include "pool/pool.h"
 #include "settings.h"
 
@@ -71,6 +72,7 @@ void note_finished_jobs() {
     Outcome outcome;
     for (int desk = 0; desk < board::desks(); desk++) {
         if (!board::take_done(desk, &job, &outcome)) continue;
+        TESTPOOL_POINT("job-taken");
         if (ErrorData* failure = change([&] { pool::job_done(state, desk, job, outcome); }))
             report(failure);
     }
@@ -87,6 +89,7 @@ void serve(const Request& request) {
     std::optional<Reply> reply;
     ErrorData* failure = change([&] { reply = pool::serve(state, request); });
     if (failure != nullptr) reply = errors::as_reply(*failure);
+    if (reply) TESTPOOL_POINT("request-served");
     if (!reply || board::reply(request.ticket, *reply)) return;
     change([&] { pool::take_back(state, *reply); });  // nobody was there to hear it
 }

@@ -21,7 +21,7 @@ enum class Verb : uint8 {
     finalize,
     discard,
     acquire,
-    release,  // only asked when the lease is not on the board: the answer is an error that says why
+    release,  // only asked when the lease is not on the board: the answer says why
     recreate,
     keep,
     diff,

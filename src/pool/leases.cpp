@@ -240,7 +240,10 @@ std::optional<Reply> acquire(State& state, const Request& request) {
 
 std::optional<Reply> release(State& state, const Request& request) {
     held(state, request);
-    errors::not_leased(NameStr(request.database));  // its release is on the way already
+    Lease lease;
+    if (!board::find_lease(NameStr(request.database), &lease) || lease.end != LeaseEnd::none)
+        errors::not_leased(NameStr(request.database));  // its release is on the way already
+    return Reply{};
 }
 
 std::optional<Reply> recreate(State& state, const Request& request) {
@@ -262,6 +265,7 @@ std::optional<Reply> keep(State& state, const Request& request) {
     Database& d = held(state, request);
     if (d.state != DatabaseState::leased && d.state != DatabaseState::kept)
         errors::not_leased(NameStr(d.name));
+    ForceSyncCommit();  // nothing else that is on disk tells of it
     d.state = DatabaseState::kept;
     set_text(state, d.reason, request.has_text ? request.text : nullptr);
     catalog::update(d);

@@ -93,6 +93,7 @@ std::optional<Reply> alias(State& state, const Request& request) {
     for (Template& each : templates(state))
         if ((&each == t || bears(each, request.text)) && !may_act(request, each.owner))
             errors::not_yours("template", errors::shown(each.hash), each.owner);
+    ForceSyncCommit();
     for (Template& each : templates(state)) {
         if (&each == t || !bears(each, request.text)) continue;
         set_text(state, each.name, nullptr);

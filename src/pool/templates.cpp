@@ -173,6 +173,7 @@ std::optional<Reply> discard(State& state, const Request& request) {
     if (t == nullptr) errors::unknown_template(request.hash);
     if (!may_act(request, t->owner))
         errors::not_yours("template", errors::shown(request.hash), t->owner);
+    ForceSyncCommit();  // a crash must not bring back what somebody has given up
     if (t->state != TemplateState::discarded)
         discard(state, *t, request.has_text ? request.text : nullptr, true);
     return Reply{};

@@ -11,6 +11,7 @@ use TestpoolCluster;
 my $node = TestpoolCluster->begin('stops', conf => <<CONF);
 testpool.pool_size = 3
 testpool.lease_grace = '3s'
+max_prepared_transactions = 1
 CONF
 my $template = $node->build('app', 'CREATE TABLE t AS SELECT 42 AS v');
 my $layer    = $node->build('layer', 'ALTER TABLE t ADD w int DEFAULT 7', base => 'app');
@@ -97,5 +98,28 @@ $node->pass_a_grace;
 is($inside->query('SELECT v FROM mine'),
     1, 'who comes back to a leased database within the grace after a restart still has it');
 $inside->quit;
+
+# --- what a session was told holds, however soon after it the server crashes ----------------------
+
+$node->build('wrong');
+my $kept = $node->query(q{SELECT testpool.keep(testpool.acquire('app'))}) =~ s{.*/([^?]*).*}{$1}r;
+$node->query(q{SELECT testpool.discard('wrong', 'it was wrong')});
+stop_immediately();
+is($node->query("SELECT state FROM testpool.databases WHERE database = '$kept'"),
+    'kept', 'what was kept just before a crash is kept');
+is($node->query(q{SELECT state FROM testpool.templates WHERE hash = 'wrong'}),
+    'discarded', 'what was discarded just before a crash is discarded');
+
+# --- a release does not depend on how far the steward has come ------------------------------------
+
+$node->query(q{BEGIN; LOCK TABLE testpool.database; PREPARE TRANSACTION 'in the way'});
+stop_immediately();
+my $early = $node->session;
+$early->send("SELECT testpool.release('$kept')");
+$node->wait_until_waiting($early);
+$node->query(q{ROLLBACK PREPARED 'in the way'});
+is($early->result->{error}, undef, 'a release right after a crash finds the lease');
+$node->wait_for_lease_end($kept);
+$early->quit;
 
 $node->finish;
