@@ -35,7 +35,7 @@ SQL
 # --- finalize against acquires that come at the same moment -------------------------------------
 
 my ($served, @failed) = (0);
-for my $race (1 .. 100)
+for my $race (1 .. 125)
 {
     my $hash = "race $race";
     $builder->query("SELECT testpool.init_template('$hash')");
@@ -54,7 +54,7 @@ for my $race (1 .. 100)
     $_->query('SELECT testpool.release()') for @waiting;
     $builder->query("SELECT testpool.discard('$hash')");
 }
-is($served, 400, '100 races of finalize against 4 acquires: each acquire gets a clone');
+is($served, 500, '125 times finalize races 4 acquires: each acquire gets a clone');
 is("@failed", '', 'and none of them fails');
 
 # --- an acquire that waits for another's release ------------------------------------------------
