@@ -216,8 +216,8 @@ void lock_template(const Job& job) {
     LockSharedObject(DatabaseRelationId, job.source, 0, ShareLock);
     int sessions = 0;
     int prepared = 0;
-    if (CountOtherDBBackends(job.source, &sessions,
-                             &prepared))  // ends autovacuum, waits for others
+    // This ends autovacuum, and waits for others.
+    if (CountOtherDBBackends(job.source, &sessions, &prepared))
         refuse("somebody is in the template");
     if (const char* why = drift(job)) refuse(why);
 }
