@@ -78,9 +78,17 @@ for my $holder (@holders)
 }
 my $error = $node->error_of(q{SELECT testpool.acquire('one', '100 ms')});
 TestpoolCluster::is_error($error, '53100', 'and acquire says why it hands out no more');
+$node->query(q{SELECT testpool.alias('shop', 'one')});
+set_to('acquire_timeout', 100);
+$node->fails_with('53100', q{SELECT testpool.prewarm('one', 5)}, 'so does prewarm', message => qr/no room/);
+like($node->error_of('SELECT 1', database => 'shop~full')->{message},
+    qr/the disk has no room for another database.*testpool.min_free_space is 2147483647 MB/s,
+    'and who connects to a name is told');
+set_to('acquire_timeout', 60000);
+my $clones = $node->query('SELECT clones FROM testpool.stats WHERE hash = $$one$$');
+is($clones, 0, 'nothing was cloned meanwhile');
 set_to('min_free_space', 0);
 $_->query('SELECT testpool.release()') for @holders;
-
 
 # --- room for others --------------------------------------------------------------------------
 

@@ -1,0 +1,65 @@
+# A drop waits for a checkpoint, and no test for either: while the checkpointer is stopped, so that the
+# drop of a template goes on for as long as the test likes, databases are acquired, used, released and
+# rewound as ever.
+use v5.20;
+use warnings FATAL => 'all';
+
+use Test::More;
+use TestpoolCluster;
+
+my $node = TestpoolCluster->begin('drop', conf => <<CONF);
+testpool.pool_size = 2
+testpool.workers = 2
+testpool.max_drop_debt = 0
+autovacuum = off
+CONF
+$node->build('app', 'CREATE TABLE facts (fact text)');
+$node->build('old');
+$node->settle;
+my ($holder) = $node->sessions(1);
+my $stopped;    # the checkpointer, while it stands still
+
+END { kill 'CONT', $stopped if $stopped }
+
+# --- a drop that does not end -------------------------------------------------------------------
+
+my $checkpointer = $node->query(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'});
+kill 'STOP', $checkpointer;
+$stopped = $checkpointer;
+$node->query('SELECT testpool.reset_stats()');
+$holder->query(q{SELECT testpool.acquire('app')});    # it is not quiet, but the debt is too large
+$node->query(q{SELECT testpool.discard('old')});
+$node->becomes_true(<<'SQL', 'a drop waits for its checkpoint');
+SELECT count(*) = 1 FROM pg_stat_activity
+ WHERE backend_type = 'testpool worker' AND query LIKE 'dropping database %'
+   AND wait_event IN ('CheckpointStart', 'CheckpointDone')
+SQL
+$holder->query('SELECT testpool.release()');
+$node->becomes_true(q{SELECT ready >= 2 FROM testpool.templates WHERE hash = 'app'}, 'the pool is full');
+
+for my $round (1 .. 20)
+{
+    my $database = $holder->query(q{SELECT testpool.acquire('app')});
+    $node->query(q{INSERT INTO facts VALUES ('used')}, database => $database);
+    $holder->query('SELECT testpool.release()');
+    $node->poll_query_until('postgres', q{SELECT ready >= 2 FROM testpool.templates WHERE hash = 'app'})
+      or die "round $round: the pool is not full again";
+}
+is($node->query(q{SELECT acquires, waits, rewinds FROM testpool.stats WHERE hash = 'app'}),
+    '21|0|20', '20 tests go on meanwhile: none waits, and what they used is rewound');
+is($node->query(q{SELECT count(*) > 0 FROM pg_stat_activity
+                   WHERE backend_type = 'testpool worker' AND query LIKE 'dropping database %'}),
+    't', 'the drop waits still');
+ok($node->query(q{SELECT drop_debt > 0 FROM testpool.stats WHERE hash = 'old'}) eq 't', 'and the debt is told');
+
+# --- it ends ------------------------------------------------------------------------------------
+
+kill 'CONT', $checkpointer;
+undef $stopped;
+$node->settle;
+is($node->query(q{SELECT count(*) FROM pg_database WHERE datname LIKE 'testpool_%'
+                     AND oid NOT IN (SELECT oid FROM testpool.database UNION SELECT oid FROM testpool.template)}),
+    0, 'then all that was discarded goes');
+is($node->query(q{SELECT coalesce(sum(drop_debt), 0) FROM testpool.stats}), 0, 'and so does the debt');
+
+$node->finish;
