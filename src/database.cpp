@@ -184,7 +184,6 @@ const char* create_command(const Job& job) {
 }  // namespace
 
 Oid choose_oid() {
-    ForceSyncCommit();
     Relation databases = table_open(DatabaseRelationId, AccessShareLock);
     Oid oid = GetNewOidWithIndex(databases, DatabaseOidIndexId, Anum_pg_database_oid);
     table_close(databases, AccessShareLock);
@@ -240,7 +239,20 @@ void rename(Oid oid, const NameData& from, const NameData& to) {
 
 int sessions_in(Oid oid) { return CountDBConnections(oid); }
 
+namespace {
+
+/// Has everything that was committed until now on disk: this commit is, and it comes after it.
+void flush_commits() {
+    transaction([] {
+        GetCurrentTransactionId();
+        ForceSyncCommit();
+    });
+}
+
+}  // namespace
+
 void create(const Job& job, Outcome& outcome) {
+    flush_commits();
     transaction([&] {
         Facts facts = facts_of(job.oid);
         if (facts.found && strcmp(NameStr(facts.name), NameStr(job.name)) == 0) return;

@@ -14,8 +14,7 @@ bool is_open(const char* name);
 
 // --- for the steward: quick, inside its transaction -----------------------------------------
 
-/// An OID that no database has or had. The transaction's commit is flushed: the directory of that
-/// name appears at once, and after a crash only the record of the OID tells whose it is.
+/// An OID that no database has or had, for one that is to be created.
 Oid choose_oid();
 /// A name for a database that is to be created: testpool.name_prefix and `rest`, if it is free.
 bool choose_name(const char* rest, NameData* name);
@@ -34,7 +33,9 @@ int sessions_in(Oid oid);
 
 // --- for workers: slow, in transactions of their own ----------------------------------------
 
-/// Copies the job's source. Does nothing if the database is there already.
+/// Copies the job's source. Does nothing if the database is there already. First the record of its
+/// OID is flushed: a directory of that name appears at once, and after a crash only the record
+/// tells whose it is. (The steward does not wait for the disk.)
 void create(const Job& job, Outcome& outcome);
 /// Ends whatever is in the database, and drops it with all that is left of it.
 void drop(const Job& job, int desk);

@@ -17,8 +17,7 @@ enum class Strategy : std::uint8_t {
 struct CopySource {
     std::int64_t bytes;
     int files;
-    bool synced;         // each file of the copy is flushed to a disk
-    bool shares_blocks;  // a copy of a file takes neither time nor room
+    bool synced;  // each file of the copy is flushed to a disk
 };
 
 /// How it is copied.

@@ -14,14 +14,14 @@ const char* name_of(Strategy strategy) {
     return strategy == Strategy::file_copy ? "file_copy" : "wal_log";
 }
 
-const char* reason_of(const Template& t, const CopySource& source) {
+const char* reason_of(const Template& t, bool can_share) {
     constexpr int64 megabyte = 1024 * 1024;
     return psprintf("%s: %lld MB in %d files on %s, where blocks %s shared; fsync is %s",
                     settings::strategy() == Strategy::automatic ? "auto"
                                                                 : "testpool.clone_strategy",
-                    static_cast<long long>(source.bytes / megabyte), source.files,
+                    static_cast<long long>(t.bytes / megabyte), t.seal.files,
                     disk::file_system(t.oid, database::tablespace_of(t.oid)),
-                    source.shares_blocks ? "can be" : "cannot be", enableFsync ? "on" : "off");
+                    can_share ? "can be" : "cannot be", enableFsync ? "on" : "off");
 }
 
 void tell(const State& state, Template& t, Strategy strategy, const char* reason) {
@@ -39,14 +39,14 @@ void tell(const State& state, Template& t, Strategy strategy, const char* reason
 Copying choose_copying(const State& state, Template& t) {
     if (t.is_root()) return copying_of_root();
     Oid tablespace = database::tablespace_of(t.oid);
-    CopySource source{.bytes = t.bytes,
-                      .files = t.seal.files,
-                      .synced = enableFsync && disk::is_lasting(t.oid, tablespace),
-                      .shares_blocks = disk::shares_blocks(t.oid, tablespace)};
+    bool can_share = disk::shares_blocks(t.oid, tablespace);
     Strategy strategy = settings::strategy();
-    if (strategy == Strategy::automatic) strategy = fastest(source);
-    tell(state, t, strategy, reason_of(t, source));
-    return {strategy, source.shares_blocks};
+    if (strategy == Strategy::automatic)
+        strategy = fastest({.bytes = t.bytes,
+                            .files = t.seal.files,
+                            .synced = enableFsync && disk::is_lasting(t.oid, tablespace)});
+    tell(state, t, strategy, reason_of(t, can_share));
+    return {strategy, can_share};
 }
 
 Copying copying_of_root() {

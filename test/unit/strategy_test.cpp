@@ -11,7 +11,7 @@ namespace {
 constexpr std::int64_t megabyte = 1024 * 1024;
 
 CopySource source(std::int64_t megabytes, int files) {
-    return {.bytes = megabytes * megabyte, .files = files, .synced = false, .shares_blocks = false};
+    return {.bytes = megabytes * megabyte, .files = files, .synced = false};
 }
 
 Strategy fastest_synced(std::int64_t megabytes, int files) {
