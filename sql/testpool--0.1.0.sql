@@ -4,7 +4,7 @@
 CREATE FUNCTION testpool.created() RETURNS void
     LANGUAGE c AS 'MODULE_PATHNAME', 'testpool_created';
 COMMENT ON FUNCTION testpool.created() IS
-'Internal: called by the extension''s script only. Raises 55000 outside the home database.';
+'Internal: called by the extension''s script only. Raises 55000 outside the home database, and if the schema belongs to a role that is no superuser.';
 REVOKE ALL ON FUNCTION testpool.created() FROM PUBLIC;
 SELECT testpool.created();
 

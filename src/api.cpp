@@ -87,6 +87,38 @@ Datum name_result(FunctionCallInfo fcinfo, const Reply& reply) {
     PG_RETURN_TEXT_P(cstring_to_text(NameStr(reply.database)));
 }
 
+Oid owner_of_schema() {
+    Oid schema = get_namespace_oid("testpool", false);
+    HeapTuple tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+    Oid owner = reinterpret_cast<Form_pg_namespace>(GETSTRUCT(tuple))->nspowner;
+    ReleaseSysCache(tuple);
+    return owner;
+}
+
+void require_home() {
+    const char* here = get_database_name(MyDatabaseId);
+    if (strcmp(here, settings::database) == 0) return;
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("extension \"testpool\" cannot be created in database \"%s\"", here),
+             errdetail("It lives in one home database, which is \"%s\".", settings::database),
+             errhint("Create it there, or set testpool.database = '%s' in postgresql.conf and "
+                     "restart.",
+                     here)));
+}
+
+/// A schema that was there before could hold functions that the extension would call.
+void require_trusted_schema() {
+    Oid owner = owner_of_schema();
+    if (superuser_arg(owner)) return;
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("schema \"testpool\" belongs to another role"),
+                    errdetail("Role \"%s\", which is no superuser, could put objects into it that "
+                              "the extension would use.",
+                              GetUserNameFromId(owner, false)),
+                    errhint("Rename or drop that schema; CREATE EXTENSION makes its own.")));
+}
+
 /// The hash that acquire() was given or finds in testpool.template; none: the steward chooses.
 void set_acquired_hash(Request& request, FunctionCallInfo fcinfo) {
     if (const char* hash = optional_text(fcinfo, 0))
@@ -222,14 +254,7 @@ Datum testpool_prewarm(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(testpool_reset);
 Datum testpool_reset(PG_FUNCTION_ARGS) {
     session::require_usable("testpool.reset()");
-    Oid owner = InvalidOid;
-    Oid extension = get_extension_oid("testpool", true);
-    if (OidIsValid(extension)) {
-        HeapTuple schema =
-            SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(get_namespace_oid("testpool", false)));
-        owner = reinterpret_cast<Form_pg_namespace>(GETSTRUCT(schema))->nspowner;
-        ReleaseSysCache(schema);
-    }
+    Oid owner = owner_of_schema();
     if (!superuser() && !has_privs_of_role(GetUserId(), owner))
         errors::not_yours("extension", "testpool", owner);
     session::ask(session::request(Verb::reset));
@@ -239,18 +264,11 @@ Datum testpool_reset(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(testpool_version);
 Datum testpool_version(PG_FUNCTION_ARGS) { PG_RETURN_TEXT_P(cstring_to_text(TESTPOOL_VERSION)); }
 
-/// Called by the extension's script: refuses the wrong database, and tells the steward at commit.
+/// Called by the extension's script: refuses the wrong place, and tells the steward at commit.
 PG_FUNCTION_INFO_V1(testpool_created);
 Datum testpool_created(PG_FUNCTION_ARGS) {
-    const char* here = get_database_name(MyDatabaseId);
-    if (strcmp(here, settings::database) != 0)
-        ereport(ERROR,
-                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("extension \"testpool\" cannot be created in database \"%s\"", here),
-                 errdetail("It lives in one home database, which is \"%s\".", settings::database),
-                 errhint("Create it there, or set testpool.database = '%s' in postgresql.conf and "
-                         "restart.",
-                         here)));
+    require_home();
+    require_trusted_schema();
     session::announce_catalog_at_commit();
     PG_RETURN_VOID();
 }

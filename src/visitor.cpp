@@ -13,32 +13,47 @@ namespace {
 
 /// A database's own settings, made by whoever used it, must not change what we do in it.
 void pin_settings() {
-    for (auto [name, value] : {std::pair{"search_path", "pg_catalog, pg_temp"},
+    for (auto [name, value] : {std::pair{"role", "none"},
+                               {"search_path", "pg_catalog, pg_temp"},
                                {"default_transaction_read_only", "off"},
                                {"statement_timeout", "0"},
+                               {"transaction_timeout", "0"},
                                {"lock_timeout", "10s"},
                                {"row_security", "off"},
                                {"vacuum_cost_delay", "0"}})
-        SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
+        if (GetConfigOption(name, true, false) != nullptr)  // not every version has all of them
+            SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+/// The first column of the rows, which is a name; in the caller's memory.
+List* names_in(Statement<0>& statement) {
+    List* names = NIL;
+    MemoryContext caller = CurrentMemoryContext;
+    spi([&] {
+        statement.each_row({}, [&](const Row& row) {
+            MemoryContext inner = MemoryContextSwitchTo(caller);
+            names = lappend(names, pstrdup(row.text(1)));
+            MemoryContextSwitchTo(inner);
+        });
+    });
+    return names;
+}
+
+template <class Work>
+void for_each_name(Statement<0>& statement, Work work) {
+    ListCell* cell = nullptr;
+    foreach (cell, names_in(statement)) work(static_cast<const char*>(lfirst(cell)));
 }
 
 /// Autovacuum cleans the shared catalogs from within any database, and notes their sizes in that
 /// database's pg_class: sealed templates and clean clones would change. Other databases are left.
 void leave_shared_catalogs_alone() {
+    static Statement<0> shared{
+        "SELECT relname FROM pg_catalog.pg_class WHERE relisshared AND relkind = 'r'", {}};
     SetConfigOption("allow_system_table_mods", "on", PGC_SUSET, PGC_S_OVERRIDE);
-    spi([] {
-        SPI_execute(R"(
-            DO $$
-            DECLARE shared regclass;
-            BEGIN
-                FOR shared IN SELECT oid FROM pg_catalog.pg_class
-                               WHERE relisshared AND relkind = 'r'
-                LOOP
-                    EXECUTE pg_catalog.format(
-                        'ALTER TABLE %s SET (autovacuum_enabled = off)', shared);
-                END LOOP;
-            END $$)",
-                    false, 0);
+    for_each_name(shared, [](const char* catalog) {
+        utility_without_triggers(psprintf(
+            "ALTER TABLE pg_catalog.%s SET (autovacuum_enabled = off)", quote_identifier(catalog)));
     });
 }
 
@@ -50,21 +65,12 @@ void vacuum() {
 }
 
 void roll_back_prepared() {
+    static Statement<0> prepared{
+        "SELECT gid FROM pg_catalog.pg_prepared_xacts "
+        "WHERE database = pg_catalog.current_database()",
+        {}};
     List* names = NIL;
-    MemoryContext keep = CurrentMemoryContext;
-    transaction([&] {
-        spi([&] {
-            static Statement<0> prepared{
-                "SELECT gid FROM pg_catalog.pg_prepared_xacts "
-                "WHERE database = pg_catalog.current_database()",
-                {}};
-            prepared.each_row({}, [&](const Row& row) {
-                MemoryContext inner = MemoryContextSwitchTo(keep);
-                names = lappend(names, pstrdup(row.text(1)));
-                MemoryContextSwitchTo(inner);
-            });
-        });
-    });
+    transaction([&] { names = names_in(prepared); });
     ListCell* cell = nullptr;
     foreach (cell, names) {
         const char* name = static_cast<const char*>(lfirst(cell));
@@ -73,23 +79,18 @@ void roll_back_prepared() {
 }
 
 void drop_subscriptions() {
+    static Statement<0> subscriptions{R"(
+        SELECT subname FROM pg_catalog.pg_subscription
+         WHERE subdbid = (SELECT oid FROM pg_catalog.pg_database
+                           WHERE datname = pg_catalog.current_database()))",
+                                      {}};
     transaction([] {
-        spi([] {
-            SPI_execute(R"(
-                DO $$
-                DECLARE s name;
-                BEGIN
-                    SET LOCAL session_replication_role = replica;
-                    FOR s IN SELECT subname FROM pg_catalog.pg_subscription
-                              WHERE subdbid = (SELECT oid FROM pg_catalog.pg_database
-                                                WHERE datname = pg_catalog.current_database())
-                    LOOP
-                        EXECUTE pg_catalog.format('ALTER SUBSCRIPTION %I DISABLE', s);
-                        EXECUTE pg_catalog.format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', s);
-                        EXECUTE pg_catalog.format('DROP SUBSCRIPTION %I', s);
-                    END LOOP;
-                END $$)",
-                        false, 0);
+        for_each_name(subscriptions, [](const char* name) {
+            const char* quoted = quote_identifier(name);
+            utility_without_triggers(psprintf("ALTER SUBSCRIPTION %s DISABLE", quoted));
+            utility_without_triggers(
+                psprintf("ALTER SUBSCRIPTION %s SET (slot_name = NONE)", quoted));
+            utility_without_triggers(psprintf("DROP SUBSCRIPTION %s", quoted));
         });
     });
 }

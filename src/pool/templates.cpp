@@ -101,15 +101,18 @@ Reply built(const Template& t) {
     pg_unreachable();
 }
 
+[[noreturn]] void not_claimed(const State& state, const char* hash) {
+    if (const Template* old = find_discarded(state, hash))
+        errors::raise(errors::discarded_reply(old->hash, old->reason));
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("template \"%s\" was not claimed", errors::shown(hash)),
+                    errhint("Call testpool.init_template first.")));
+    pg_unreachable();
+}
+
 Template& claimed(const State& state, const Request& request) {
     Template* t = find_living(state, request.hash);
-    if (t == nullptr) {
-        if (const Template* old = find_discarded(state, request.hash))
-            errors::raise(errors::discarded_reply(old->hash, old->reason));
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("template \"%s\" was not claimed", errors::shown(request.hash)),
-                        errhint("Call testpool.init_template first.")));
-    }
+    if (t == nullptr) not_claimed(state, request.hash);
     if (!may_act(request, t->owner))
         errors::not_yours("template", errors::shown(request.hash), t->owner);
     return *t;

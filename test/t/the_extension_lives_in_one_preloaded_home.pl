@@ -91,6 +91,19 @@ $clone = $node->query('SELECT testpool.acquire()');
 is($node->query('SELECT v FROM t', database => $clone),
     'after', 'after DROP EXTENSION and CREATE EXTENSION the whole flow works');
 
+# --- a schema that was there before -------------------------------------------------------------
+
+$node->query('SELECT testpool.reset()');
+$node->query('DROP EXTENSION testpool');
+$node->query('DROP SCHEMA IF EXISTS testpool');
+$node->query('CREATE ROLE squatter; CREATE SCHEMA testpool AUTHORIZATION squatter');
+$node->fails_with('55000', 'CREATE EXTENSION testpool', 'a schema of another role is refused',
+    message => qr/schema "testpool" belongs/, detail => qr/"squatter"/, hint => qr/Rename or drop/);
+is($node->query(q{SELECT count(*) FROM pg_proc WHERE pronamespace = 'testpool'::regnamespace}), 0,
+    'and nothing is put into it');
+$node->query('ALTER SCHEMA testpool OWNER TO postgres');
+$node->query('CREATE EXTENSION testpool');
+
 # --- a home of another name ---------------------------------------------------------------------
 
 my $home = q{the "home" of it's own};
