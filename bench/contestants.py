@@ -89,6 +89,7 @@ def furnish(template, clients, ready, integresql_service=None):
     server.sql("CREATE EXTENSION testpool")
     server.sql(SETTLE)
     database = template.build()
+    server.value(f"SELECT testpool.prewarm('{template.name}', {ready})")
     again = f"{template.name}, recreate"
     server.configure(recycle="recreate")  # only what was cloned for a rewind can be rewound
     template.build_again(again)
