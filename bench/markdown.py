@@ -22,6 +22,8 @@ def ms(microseconds):
 
 def ms_spread(microseconds):
     numbers = sorted(microseconds)
+    if len(numbers) == 1:
+        return ms(numbers[0])
     return f"{ms(statistics.median(numbers))} ({ms(numbers[0])}–{ms(numbers[-1])})"
 
 
