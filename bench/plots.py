@@ -10,6 +10,7 @@ from matplotlib.ticker import FuncFormatter
 import results
 from contestants import INTEGRESQL, RECREATE, REWIND, ROLLBACK, SHARED
 from markdown import column, distinct, median
+from rivals import TESTS
 
 matplotlib.use("svg")
 matplotlib.rcParams |= {"svg.hashsalt": "testpool", "svg.fonttype": "none", "font.family": "sans-serif",
@@ -29,7 +30,7 @@ class Plot:
     """Panels beside each other, with one legend."""
 
     def __init__(self, title, panels, x, y, log="xy"):
-        self.figure, axes = pyplot.subplots(1, len(panels), sharey=True, layout="constrained", squeeze=False,
+        self.figure, axes = pyplot.subplots(1, len(panels), sharex=True, sharey=True, layout="constrained", squeeze=False,
                                             figsize=(4 + 4 * len(panels), 4.5))
         self.axes = dict(zip(panels, axes[0]))
         self.figure.suptitle(title, fontsize="medium", x=0.01, horizontalalignment="left")
@@ -51,7 +52,7 @@ class Plot:
         """A bar for each name in each group, so high."""
         width = 0.85 / len(names)
         for i, name in enumerate(names):
-            self.axes[panel].bar([g + i * width for g in range(len(groups))], [height(g, name) for g in groups],
+            self.axes[panel].bar([g + i * width for g in range(len(groups))], [height(group, name) for group in groups],
                                  width, color=COLORS[name], label=name)
         self.axes[panel].set_xticks([g + 0.42 - width / 2 for g in range(len(groups))], groups)
         self.axes[panel].grid(axis="x", visible=False)
@@ -120,8 +121,9 @@ def tests(rows, path):
     plot = Plot("Two clients, five kinds of test: tests per second", panels(rows), "what the test does",
                 "tests per second", log="y")
     for panel, found in by_fsync(rows):
-        groups = [test for (test,) in distinct(found, "test")]
-        plot.bars(panel, groups, names_in(found), lambda test, name: rates(found, contestant=name, test=test))
+        groups = {TESTS[test]: test for (test,) in distinct(found, "test")}
+        plot.bars(panel, list(groups), names_in(found), lambda shown, name: rates(
+            found, contestant=name, test=groups[shown]))
     plot.save(path)
 
 
@@ -144,13 +146,15 @@ def cost(rows, path):
 
 
 def handout(rows, path):
-    plot = Plot("From asking for a database to the first answer in it: so many of all tests wait longer", panels(rows),
-                "of 1,000 tests", "ms")
+    plot = Plot("From asking for a database to the first answer in it", panels(rows),
+                "percentile", "ms")
     for panel, found in by_fsync(rows):
         for name in names_in(found):
             plot.line(panel, name, [(share, median(column(found, key, contestant=name)) / 1000) for share, key in
                                     ((500, "p50_us"), (50, "p95_us"), (10, "p99_us"), (1, "p99.9_us"))])
-        plot.axes[panel].invert_xaxis()
+        plot.axes[panel].set_xticks([500, 50, 10, 1], ["p50", "p95", "p99", "p99.9"])
+        plot.axes[panel].minorticks_off()
+    plot.axes[panel].invert_xaxis()  # that of all panels
     plot.save(path)
 
 
