@@ -264,6 +264,52 @@ SELECT t.hash,
   FROM testpool.template t
   LEFT JOIN testpool.tallies() c ON c.template = t.id;
 
+CREATE TYPE testpool.job AS (
+    pid         integer,
+    of_template boolean,
+    row         bigint,
+    task        text,
+    phase       text,
+    bytes       bigint,
+    since       timestamptz
+);
+COMMENT ON TYPE testpool.job IS 'Internal: what a worker is at, for the row of testpool.template or testpool.database of that id';
+
+CREATE FUNCTION testpool.jobs() RETURNS SETOF testpool.job
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'testpool_jobs';
+COMMENT ON FUNCTION testpool.jobs() IS
+'Internal: what the view testpool.progress reads. Returns one row for each worker that is at work. Does not block. Privileges: none, as for the view.';
+
+CREATE VIEW testpool.progress AS
+SELECT j.pid,
+       coalesce(d.name, t.database) AS database,
+       t.hash,
+       t.name AS template,
+       j.task,
+       j.phase,
+       CASE j.task WHEN 'seal' THEN NULL
+                   WHEN 'drop' THEN greatest(t.bytes - j.bytes, 0)
+                   ELSE j.bytes END AS bytes_done,
+       nullif(CASE WHEN j.task = 'drop' OR j.task = 'create' AND NOT j.of_template THEN t.bytes
+                   WHEN j.task = 'create' THEN b.bytes END, 0) AS bytes_total,
+       j.since AS started_at
+  FROM testpool.jobs() j
+  LEFT JOIN testpool.database d ON d.id = j.row AND NOT j.of_template
+  JOIN testpool.template t ON t.id = coalesce(d.template, CASE WHEN j.of_template THEN j.row END)
+  LEFT JOIN testpool.template b ON b.id = t.base;
+
+COMMENT ON VIEW testpool.progress IS 'What the workers are at: one row for each that creates, seals, rewinds or drops a database, in the manner of pg_stat_progress_copy';
+COMMENT ON COLUMN testpool.progress.pid IS 'Process id of the worker';
+COMMENT ON COLUMN testpool.progress.database IS 'Name of the database';
+COMMENT ON COLUMN testpool.progress.hash IS 'Hash of its template; null: a clone of testpool.root_template';
+COMMENT ON COLUMN testpool.progress.template IS 'Human name of its template';
+COMMENT ON COLUMN testpool.progress.task IS 'create, seal, rewind or drop';
+COMMENT ON COLUMN testpool.progress.phase IS 'What of it is being done';
+COMMENT ON COLUMN testpool.progress.bytes_done IS 'Bytes copied, put back or removed so far; null: not known';
+COMMENT ON COLUMN testpool.progress.bytes_total IS 'How many there will be, taken from the template''s size; null: not known';
+COMMENT ON COLUMN testpool.progress.started_at IS 'When the worker began';
+
 COMMENT ON VIEW testpool.templates IS 'Templates: state, owner, size in bytes, number of clones in each state, who builds, times';
 COMMENT ON COLUMN testpool.templates.hash IS 'Content hash';
 COMMENT ON COLUMN testpool.templates.name IS 'Human name given to init_template';
@@ -607,6 +653,6 @@ COMMENT ON FUNCTION testpool.version() IS
 -- Privileges: nothing to PUBLIC but reading the views, and that only with USAGE on the schema -------
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA testpool FROM PUBLIC;
-GRANT SELECT ON testpool.templates, testpool.databases, testpool.stats TO PUBLIC;
+GRANT SELECT ON testpool.templates, testpool.databases, testpool.stats, testpool.progress TO PUBLIC;
 -- Who reads a view calls the functions in it; so does who asks for advice.
-GRANT EXECUTE ON FUNCTION testpool.tallies(), testpool.free_space() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION testpool.tallies(), testpool.jobs(), testpool.free_space() TO PUBLIC;

@@ -125,6 +125,7 @@ void change_row(Oid oid, Change change) {
 /// Closes the database, ends its sessions, and rids it of what would hold up DROP DATABASE.
 void empty(Oid oid, int desk) {
     bool has_guests = false;
+    board::report(Phase::ending_sessions);
     transaction([&] { end_sessions(oid); });  // they might hold a lock on the row altered below
     transaction([&] {
         Facts facts = facts_of(oid);
@@ -155,6 +156,7 @@ void refuse_spoiled(const Job& job) {
 
 /// Adds what CREATE DATABASE … TEMPLATE leaves behind.
 void complete(const Job& job) {
+    board::report(Phase::completing);
     transaction([&] {
         rewind::copy_shared(job.source, job.oid, job.name, job.connectable, false);
         if (!OidIsValid(job.owner)) return;
@@ -259,6 +261,7 @@ void create(const Job& job, Outcome& outcome) {
         if (!facts.found) remove_leftovers(job.oid);
         refuse_spoiled(job);
         if (job.copying.share_blocks) share_blocks();
+        board::report(Phase::copying);
         utility(create_command(job));  // nothing may fail after it: it could not be undone
     });
     TESTPOOL_POINT("clone-created");
@@ -278,6 +281,7 @@ void drop(const Job& job, int desk) {
     if (!facts.found) return;
     if (!facts.invalid) empty(job.oid, desk);
     TESTPOOL_POINT("drop-emptied");
+    board::report(Phase::dropping);
     transaction([&] {
         LockSharedObject(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
         facts = facts_of(job.oid);  // nobody can rename it now
@@ -291,6 +295,7 @@ void drop(const Job& job, int desk) {
 namespace {
 
 void close(const Job& job) {
+    board::report(Phase::ending_sessions);
     transaction([&] {
         Facts facts = facts_of(job.oid);
         if (!facts.found) gone(NameStr(job.name));
@@ -319,6 +324,7 @@ void seal(const Job& job, int desk, Outcome& outcome) {
     ErrorData* failure = attempt([&] {
         close(job);
         TESTPOOL_POINT("seal-closed");
+        board::report(Phase::vacuuming);
         if (job.vacuum) visitor::visit(desk, job.oid, Visit::vacuum);
         visitor::visit(desk, job.oid, Visit::connect);  // makes the relation-cache file
     });
@@ -345,6 +351,7 @@ void vacuum_catalogs() {
 }
 
 void rewind(const Job& job, Outcome& outcome) {
+    board::report(Phase::ending_sessions);
     transaction([&] { end_sessions(job.oid); });  // they might hold the lock taken next
     LockSharedObjectForSession(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
     transaction([&] {

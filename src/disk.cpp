@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -48,6 +49,19 @@ int64 free_bytes(Oid tablespace) {
     if (statvfs(is_default ? "base" : psprintf("pg_tblspc/%u", tablespace), &disk) != 0)
         return PG_INT64_MAX;
     return static_cast<int64>(disk.f_bavail) * static_cast<int64>(disk.f_frsize);
+}
+
+int64 bytes_of(Oid database, Oid tablespace) {
+    const char* path = GetDatabasePath(database, tablespace);
+    int64 bytes = 0;
+    DIR* directory = AllocateDir(path);
+    if (directory == nullptr) return 0;
+    struct stat file {};
+    while (struct dirent* entry = ReadDirExtended(directory, path, LOG))
+        if (fstatat(dirfd(directory), entry->d_name, &file, 0) == 0 && S_ISREG(file.st_mode))
+            bytes += file.st_size;
+    FreeDir(directory);
+    return bytes;
 }
 
 const char* file_system([[maybe_unused]] Oid database, [[maybe_unused]] Oid tablespace) {

@@ -7,6 +7,8 @@ namespace testpool::disk {
 
 /// Bytes that are free for the databases of a tablespace; invalid: of the default one.
 int64 free_bytes(Oid tablespace);
+/// Bytes that the files of a database take there at present; 0: it has none.
+int64 bytes_of(Oid database, Oid tablespace);
 /// Name of the file system that a database lies on, such as "ext4".
 const char* file_system(Oid database, Oid tablespace);
 /// True if files there outlast a crash of the machine once they are flushed, which takes its time.

@@ -94,6 +94,19 @@ struct Lease {
 
 enum class Task : uint8 { none, create, drop, seal, rewind };
 enum class JobPhase : uint8 { idle, assigned, running, done };
+/// What a worker is at, within a job.
+enum class Phase : uint8 {
+    starting,
+    ending_sessions,
+    copying,
+    completing,
+    writing,
+    looking,
+    checkpoint,
+    putting_back,
+    vacuuming,
+    dropping,
+};
 enum class Visit : uint8 { none, vacuum, evict, connect };
 
 /// How old a template was when it was finalized. What has moved on since must not be mixed with
@@ -138,6 +151,15 @@ struct Outcome {
     int64 pages;
     int64 microseconds;
     char message[1024];
+};
+
+/// How far a worker has come.
+struct Progress {
+    int pid;  // 0: no such worker
+    Job job;  // its task is none if it has nothing to do
+    Phase phase;
+    int64 bytes;  // put back so far
+    TimestampTz since;
 };
 
 namespace board {
@@ -204,6 +226,8 @@ void assign(int desk, const Job& job);
 bool take_done(int desk, Job* job, Outcome* outcome);
 /// The job at that desk; its task is none if there is none.
 Job job_at(int desk);
+/// For whoever asks.
+Progress progress_at(int desk);
 
 // --- workers ------------------------------------------------------------------------------
 
@@ -211,6 +235,9 @@ void worker_enters(int desk);
 /// True if there is a job; it is then marked as running.
 bool take_job(int desk, Job* job);
 void finish_job(int desk, const Outcome& outcome);
+/// Tells how far this process, a worker, has come with its job. In any other it does nothing.
+void report(Phase phase);
+void report_bytes(int64 bytes);
 void set_visit(int desk, Visit visit);
 Visit visit_of(int desk);
 void finish_visit(int desk, const Outcome& outcome);

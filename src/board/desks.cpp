@@ -9,8 +9,13 @@ namespace {
 Desk& at(int desk) { return all_desks()[desk]; }
 
 void worker_leaves(int /*code*/, Datum argument) {
-    locked(LW_EXCLUSIVE, [&] { at(DatumGetInt32(argument)).latch = nullptr; });
+    locked(LW_EXCLUSIVE, [&] {
+        at(DatumGetInt32(argument)).latch = nullptr;
+        at(DatumGetInt32(argument)).pid = 0;
+    });
 }
+
+Desk* own_desk = nullptr;  // of this process, if it is a worker
 
 }  // namespace
 
@@ -49,6 +54,8 @@ void worker_enters(int desk) {
     locked(LW_EXCLUSIVE, [&] {
         Desk& own = at(desk);
         own.latch = MyLatch;
+        own.pid = MyProcPid;
+        own_desk = &own;
         if (own.phase == JobPhase::running) {  // of a worker that died in the middle of it
             own.outcome = {.sqlstate = ERRCODE_ADMIN_SHUTDOWN};
             copy_text(own.outcome.message, sizeof(own.outcome.message),
@@ -63,6 +70,9 @@ bool take_job(int desk, Job* job) {
     return locked(LW_EXCLUSIVE, [&] {
         if (at(desk).phase != JobPhase::assigned) return false;
         at(desk).phase = JobPhase::running;
+        at(desk).since = GetCurrentTimestamp();
+        report(Phase::starting);
+        report_bytes(0);
         *job = at(desk).job;
         return true;
     });
@@ -73,6 +83,24 @@ void finish_job(int desk, const Outcome& outcome) {
         at(desk).outcome = outcome;
         at(desk).phase = JobPhase::done;
         wake_steward();
+    });
+}
+
+void report(Phase phase) {
+    if (own_desk != nullptr) pg_atomic_write_u32(&own_desk->doing, static_cast<uint32>(phase));
+}
+
+void report_bytes(int64 bytes) {
+    if (own_desk != nullptr) pg_atomic_write_u64(&own_desk->written, static_cast<uint64>(bytes));
+}
+
+Progress progress_at(int desk) {
+    return locked(LW_SHARED, [&] {
+        Desk& d = at(desk);
+        bool working = d.phase == JobPhase::running;
+        return Progress{d.pid, working ? d.job : Job{},
+                        static_cast<Phase>(pg_atomic_read_u32(&d.doing)),
+                        static_cast<int64>(pg_atomic_read_u64(&d.written)), d.since};
     });
 }
 

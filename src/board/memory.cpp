@@ -48,6 +48,10 @@ void startup() {
         memory->desks = settings::workers;
         memory->steward_left = GetCurrentTimestamp();  // it is about to come
         memory->tallies = tally_room();
+        for (Desk& desk : all_desks()) {
+            pg_atomic_init_u32(&desk.doing, 0);
+            pg_atomic_init_u64(&desk.written, 0);
+        }
     }
     lock = &GetNamedLWLockTranche(name)->lock;
     LWLockRelease(AddinShmemInitLock);

@@ -19,7 +19,11 @@ struct Seat {
 struct Desk {
     JobPhase phase;
     Latch* latch;
+    int pid;
     Job job;
+    TimestampTz since;       // when the worker took it
+    pg_atomic_uint32 doing;  // a Phase: written without the lock, like the next
+    pg_atomic_uint64 written;
     Outcome outcome;
     Visit visit;
     Outcome visit_outcome;

@@ -162,6 +162,7 @@ class Rewind {
                              : restore_blocks(sides, name.fork, suspects(s, t, dirty));
         count(name, pages + resized);
         outcome_.pages += pages;
+        board::report_bytes(outcome_.pages * BLCKSZ);
         note_changed(s);
     }
 
@@ -225,11 +226,13 @@ void lock_template(const Job& job) {
 /// Lets a checkpoint remove what was dropped, and has every process close the files it may have had
 /// open: a new file of the same name must not be written through an old descriptor.
 void bury_dropped_files() {
+    board::report(Phase::checkpoint);
     RequestCheckpoint(CHECKPOINT_IMMEDIATE | CHECKPOINT_FORCE | CHECKPOINT_WAIT);
     WaitForProcSignalBarrier(EmitProcSignalBarrier(PROCSIGNAL_BARRIER_SMGRRELEASE));
 }
 
 void write_out(const Job& job, const Rewind& rewind, Outcome& outcome) {
+    board::report(Phase::writing);
     rewind.truncate();
     TESTPOOL_POINT("rewind-truncated");
     if (rewind.changed()) FlushDatabaseBuffers(job.oid);
@@ -247,6 +250,7 @@ bool prepare(const Job& job) {
     bool possible = false;
     transaction([&] {
         LockSharedObject(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
+        board::report(Phase::writing);
         const Files& source = files_of_template(job);
         FlushDatabaseBuffers(job.oid);
         TESTPOOL_POINT("clone-flushed");
@@ -263,6 +267,7 @@ bool prepare(const Job& job) {
 void run(const Job& job, Outcome& outcome) {
     Rewind rewind(job, outcome);
     transaction([&] {
+        board::report(Phase::looking);
         lock_template(job);
         rewind.look();
         TESTPOOL_POINT("rewind-looked");
@@ -272,6 +277,7 @@ void run(const Job& job, Outcome& outcome) {
             TESTPOOL_POINT("rewind-buried");
             rewind.look();
         }
+        board::report(Phase::putting_back);
         rewind.put_back();
         TESTPOOL_POINT("rewind-put-back");
         copy_shared(job.source, job.oid, job.new_name, false, rewind.catalogs_changed() || mapped);

@@ -79,6 +79,7 @@ bool unlogged_changed(const Job& job, const Files& files) {
 }  // namespace
 
 Seal seal(Oid database) {
+    board::report(Phase::checkpoint);
     RequestCheckpoint(CHECKPOINT_IMMEDIATE | CHECKPOINT_FORCE | CHECKPOINT_WAIT);
     HeapTuple row = row_of(database);
     std::span<Oid> tablespaces = tablespaces_of(database, form_of(row)->dattablespace);
