@@ -25,6 +25,7 @@ int template_timeout;
 int lease_grace;
 bool vacuum_templates;
 bool connect;
+bool notify;
 char* connect_separator;
 bool is_private;
 int recycle;
@@ -171,6 +172,10 @@ void define_cloning() {
 }  // namespace
 
 void define() {
+    DefineCustomBoolVariable("testpool.notify",
+                             "Notifies whoever listens on the channel testpool of what happens to "
+                             "templates and leases.",
+                             nullptr, &notify, false, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     define_recycling();
     define_cloning();
     define_names();

@@ -27,6 +27,7 @@ extern int template_timeout;
 extern int lease_grace;
 extern bool vacuum_templates;
 extern bool connect;
+extern bool notify;
 extern char* connect_separator;
 extern bool is_private;
 extern int recycle;         // of Recycle

@@ -4,6 +4,7 @@
 
 #include "catalog.h"
 #include "errors.h"
+#include "events.h"
 #include "pg/interrupts.h"
 #include "pg/transaction.h"
 #include "points.h"
@@ -29,8 +30,11 @@ void report(ErrorData* failure) {
 /// Changes the state in a transaction. After an error memory and catalog may differ: read anew.
 template <class Work>
 ErrorData* change(Work work) {
+    int events_before = events::count();
     ErrorData* failure = attempt([&] { transaction(work); });
-    if (failure != nullptr) stale = true;
+    if (failure == nullptr) return nullptr;
+    stale = true;
+    events::forget(events_before);
     return failure;
 }
 
@@ -133,6 +137,13 @@ void look_at_everything() {
     } while (stale);
 }
 
+/// Whoever waits has been answered by now.
+void tell_listeners() {
+    if (events::count() == 0) return;
+    if (ErrorData* failure = attempt([] { transaction(events::send); })) report(failure);
+    events::forget(0);
+}
+
 long time_to_sleep() {
     if (state.look_again == 0) return longest_sleep_ms;
     return std::min(longest_sleep_ms,
@@ -161,6 +172,7 @@ void pin_settings() {
     for (;;) {
         MemoryContextSwitchTo(loop_memory);
         look_at_everything();
+        tell_listeners();
         MemoryContextReset(loop_memory);
         sleep();
     }

@@ -3,6 +3,7 @@
 #include "catalog.h"
 #include "database.h"
 #include "errors.h"
+#include "events.h"
 #include "plan.h"
 #include "pool/bounds.h"
 #include "settings.h"
@@ -281,6 +282,7 @@ void sealed(const State& state, Template& t, const Outcome& outcome) {
         t.seal = outcome.seal;
         choose_copying(state, t);
         board::remove_lease(key_of(t));
+        events::note("finalized", t);
         ereport(LOG, (errmsg("testpool: template \"%s\" is finalized", errors::shown(t.hash))));
     } else {
         t.error = error_of(outcome);

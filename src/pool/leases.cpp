@@ -3,6 +3,7 @@
 #include "catalog.h"
 #include "database.h"
 #include "errors.h"
+#include "events.h"
 #include "pool/bounds.h"
 #include "settings.h"
 
@@ -235,6 +236,7 @@ std::optional<Reply> acquire(State& state, const Request& request) {
     Database* d = take(state, wanted(state, request), request);
     if (d == nullptr) return std::nullopt;
     lease(state, *d);
+    events::note("leased", *d);
     return leased(*d);
 }
 
@@ -270,6 +272,7 @@ std::optional<Reply> keep(State& state, const Request& request) {
     set_text(state, d.reason, request.has_text ? request.text : nullptr);
     catalog::update(d);
     post_lease(d);
+    events::note("kept", d);
     Reply reply = leased(d);
     reply.granted = 0;
     return reply;
@@ -381,10 +384,12 @@ bool end_if_over(State& state, const Lease& lease) {
         look_again(state, GetCurrentTimestamp());
         return false;
     }
-    if (abandoned) board::count(d->of->id, Count::abandoned);
-    if (abandoned)
+    if (abandoned) {
+        board::count(d->of->id, Count::abandoned);
+        events::note("abandoned", *d);
         ereport(LOG, (errmsg("testpool: the lease of database \"%s\" was abandoned by process %d",
                              NameStr(d->name), lease.session.pid)));
+    }
     if (over || abandoned) recycle(state, *d);
     return over || abandoned;
 }

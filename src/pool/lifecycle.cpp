@@ -5,6 +5,7 @@
 #include "catalog.h"
 #include "database.h"
 #include "errors.h"
+#include "events.h"
 #include "settings.h"
 
 namespace testpool::pool {
@@ -110,6 +111,7 @@ void discard(State& state, Template& t, const char* reason, bool tell_waiting) {
     for (Database& d : databases(state))
         if (d.of == &t && is_idle(d)) recycle(state, d);
     board::remove_lease(key_of(t));
+    events::note("discarded", t, reason);
     if (tell_waiting) fail_waiting(t, errors::discarded_reply(t.hash, t.reason));
     ereport(LOG, (errmsg("testpool: template \"%s\" was discarded: %s", errors::shown(t.hash),
                          reason != nullptr ? reason : "no reason given")));
@@ -146,6 +148,7 @@ void recycle(State& state, Database& d) {
                  "the server was restarted, or its template changed, since it became clean");
         set_text(state, d.of->clone_reason, d.clone_reason);
     }
+    if (OidIsValid(d.role)) events::note("released", d);
     d.state = DatabaseState::recycling;
     d.role = InvalidOid;
     d.holder = {};

@@ -3,6 +3,7 @@
 #include "catalog.h"
 #include "database.h"
 #include "errors.h"
+#include "events.h"
 #include "pool/lifecycle.h"
 
 namespace testpool::pool {
@@ -84,6 +85,7 @@ std::optional<Reply> connect(State& state, const Request& request) {
     if (d == nullptr) return std::nullopt;
     d->named = true;
     lease(state, *d, &request.database);
+    events::note("leased", *d);
     return Reply{};
 }
 

@@ -3,6 +3,7 @@
 #include "catalog.h"
 #include "database.h"
 #include "errors.h"
+#include "events.h"
 #include "pool/bounds.h"
 #include "settings.h"
 
@@ -74,6 +75,7 @@ void claim(State& state, const Request& request) {
     state.templates = lappend(state.templates, t);
     MemoryContextSwitchTo(caller);
     post_claim(*t);
+    events::note("claimed", *t);
     ereport(LOG, (errmsg("testpool: template \"%s\" is being built in database \"%s\"",
                          errors::shown(t->hash), NameStr(t->database))));
 }

@@ -16,6 +16,7 @@ INSERT INTO contract VALUES
     ('testpool.max_size', 'integer', 'MB', 'sighup'),
     ('testpool.min_free_space', 'integer', 'MB', 'sighup'),
     ('testpool.name_prefix', 'string', NULL, 'sighup'),
+    ('testpool.notify', 'bool', NULL, 'sighup'),
     ('testpool.pool_max', 'integer', NULL, 'sighup'),
     ('testpool.pool_size', 'integer', NULL, 'sighup'),
     ('testpool.private', 'bool', NULL, 'sighup'),

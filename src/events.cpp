@@ -1,0 +1,87 @@
+// Notifications, as JSON.
+
+#include "events.h"
+
+#include "settings.h"
+
+namespace testpool::events {
+
+namespace {
+
+constexpr const char* channel = "testpool";
+constexpr int longest_payload = 7999;  // bytes; NOTIFY takes no more
+constexpr double full_enough = 0.5;    // of the queue
+
+MemoryContext memory = nullptr;
+List* noted = NIL;  // payloads
+
+void append(StringInfo json, const char* key, const char* value) {
+    if (value == nullptr) return;
+    appendStringInfo(json, "%s\"%s\": ", json->len > 1 ? ", " : "", key);
+    escape_json(json, value);
+}
+
+void keep(const StringInfoData& json) {
+    MemoryContext caller = MemoryContextSwitchTo(memory);
+    noted = lappend(noted, pstrdup(json.data));
+    MemoryContextSwitchTo(caller);
+}
+
+bool begin(StringInfo json, const char* event) {
+    if (!settings::notify) return false;
+    if (memory == nullptr)
+        memory = AllocSetContextCreate(TopMemoryContext, "testpool events", ALLOCSET_SMALL_SIZES);
+    initStringInfo(json);
+    appendStringInfoChar(json, '{');
+    append(json, "event", event);
+    return true;
+}
+
+/// A value that would not fit, because it is long once it is escaped, is left out.
+void append_if_it_fits(StringInfo json, const char* key, const char* value) {
+    int before = json->len;
+    append(json, key, value);
+    if (json->len < longest_payload) return;
+    json->len = before;
+    json->data[before] = '\0';
+}
+
+}  // namespace
+
+void note(const char* event, const Template& t, const char* reason) {
+    StringInfoData json;
+    if (!begin(&json, event)) return;
+    append(&json, "template", t.name);
+    append_if_it_fits(&json, "hash", t.hash);
+    append_if_it_fits(&json, "reason", reason);
+    appendStringInfoChar(&json, '}');
+    keep(json);
+}
+
+void note(const char* event, const Database& d) {
+    StringInfoData json;
+    if (!begin(&json, event)) return;
+    append(&json, "database", NameStr(d.name));
+    append(&json, "role", GetUserNameFromId(d.role, true));
+    appendStringInfo(&json, ", \"pid\": %d", d.holder.session.pid);
+    append(&json, "template", d.of->name);
+    append_if_it_fits(&json, "hash", d.of->hash);
+    append_if_it_fits(&json, "reason", d.reason);
+    appendStringInfoChar(&json, '}');
+    keep(json);
+}
+
+int count() { return list_length(noted); }
+
+void forget(int count) { noted = list_truncate(noted, count); }
+
+void send() {
+    bool room = DatumGetFloat8(OidFunctionCall0(F_PG_NOTIFICATION_QUEUE_USAGE)) < full_enough;
+    ListCell* cell = nullptr;
+    foreach (cell, noted)
+        if (room) Async_Notify(channel, static_cast<const char*>(lfirst(cell)));
+    noted = NIL;
+    MemoryContextReset(memory);
+}
+
+}  // namespace testpool::events

@@ -1,0 +1,24 @@
+// Events: what happens to templates and leases, told to whoever listens on the channel "testpool".
+// The steward notes them in the transactions in which they happen, and sends them in one of its own
+// when everybody has been answered: neither a full queue nor a lock on it can fail or hold up an
+// acquire.
+#pragma once
+
+#include "state.h"
+
+namespace testpool::events {
+
+/// Notes an event, if testpool.notify is on.
+void note(const char* event, const Template& t, const char* reason = nullptr);
+void note(const char* event, const Database& d);
+
+/// How many are noted; forget() drops those noted since there were so many, because the transaction
+/// in which they happened failed.
+int count();
+void forget(int count);
+
+/// Sends what is noted, in the caller's transaction; nothing if the queue is half full, because
+/// somebody listens and does not read.
+void send();
+
+}  // namespace testpool::events
