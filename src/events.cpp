@@ -10,6 +10,7 @@ namespace {
 
 constexpr const char* channel = "testpool";
 constexpr int longest_payload = 7999;  // bytes; NOTIFY takes no more
+constexpr int most_noted = 10'000;     // while nothing can be sent
 constexpr double full_enough = 0.5;    // of the queue
 
 MemoryContext memory = nullptr;
@@ -28,13 +29,20 @@ void keep(const StringInfoData& json) {
 }
 
 bool begin(StringInfo json, const char* event) {
-    if (!settings::notify) return false;
+    if (!settings::notify || count() >= most_noted) return false;
     if (memory == nullptr)
         memory = AllocSetContextCreate(TopMemoryContext, "testpool events", ALLOCSET_SMALL_SIZES);
     initStringInfo(json);
     appendStringInfoChar(json, '{');
     append(json, "event", event);
     return true;
+}
+
+/// The lock that a commit with a notification takes and keeps until it is on disk.
+bool lock_queue() {
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, InvalidOid, 0);
+    return LockAcquire(&tag, AccessExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 /// A value that would not fit, because it is long once it is escaped, is left out.
@@ -75,13 +83,15 @@ int count() { return list_length(noted); }
 
 void forget(int count) { noted = list_truncate(noted, count); }
 
-void send() {
+bool send() {
+    if (!lock_queue()) return false;
     bool room = DatumGetFloat8(OidFunctionCall0(F_PG_NOTIFICATION_QUEUE_USAGE)) < full_enough;
     ListCell* cell = nullptr;
     foreach (cell, noted)
         if (room) Async_Notify(channel, static_cast<const char*>(lfirst(cell)));
     noted = NIL;
     MemoryContextReset(memory);
+    return true;
 }
 
 }  // namespace testpool::events

@@ -18,7 +18,8 @@ int count();
 void forget(int count);
 
 /// Sends what is noted, in the caller's transaction; nothing if the queue is half full, because
-/// somebody listens and does not read.
-void send();
+/// somebody listens and does not read. False if another commits a notification at this moment, for
+/// whom this process must not wait: try again.
+bool send();
 
 }  // namespace testpool::events

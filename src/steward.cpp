@@ -139,9 +139,15 @@ void look_at_everything() {
 
 /// Whoever waits has been answered by now.
 void tell_listeners() {
+    constexpr int64 retry_us = 10'000;
     if (events::count() == 0) return;
-    if (ErrorData* failure = attempt([] { transaction(events::send); })) report(failure);
-    events::forget(0);
+    bool sent = true;
+    if (ErrorData* failure = attempt([&] { transaction([&] { sent = events::send(); }); })) {
+        report(failure);
+        events::forget(0);
+    }
+    TimestampTz again = GetCurrentTimestamp() + retry_us;
+    if (!sent && (state.look_again == 0 || again < state.look_again)) state.look_again = again;
 }
 
 long time_to_sleep() {

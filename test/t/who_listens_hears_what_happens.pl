@@ -9,7 +9,7 @@ use JSON::PP;
 use Test::More;
 use TestpoolCluster;
 
-my $node = TestpoolCluster->begin('events', conf => "testpool.pool_size = 1\ntestpool.notify = on\n");
+my $node = TestpoolCluster->begin('events', conf => "testpool.pool_size = 1\ntestpool.notify = on\nwal_level = replica\nmax_wal_senders = 2\n");
 my $listener = $node->session;
 $listener->query('LISTEN testpool');
 
@@ -72,19 +72,31 @@ utf8::decode(my $wanted = "discarded $hash $long");
 is($heard->[-1], "discarded $hash $long", 'a template is discarded, for a reason');
 my $control = "\x{1}" x 1024;
 $node->query("SELECT testpool.init_template(repeat(chr(1), 1024)) IS NOT NULL; SELECT testpool.discard(repeat(chr(1), 1024), repeat(chr(2), 1024))");
-is_deeply(heard_until('discarded', 'hash', 'reason'), [ "claimed $control", "discarded $control none" ],
+is_deeply(heard_until('discarded', 'hash', 'reason'), [ "claimed $control none", "discarded $control none" ],
     'what is too long is left out');
 
 # --- nobody is held up ------------------------------------------------------------------------------------
 
 $node->build('next');
 $node->settle;
+# Who commits a notification keeps others from committing theirs: here for as long as no standby
+# confirms it.
+$node->query(q{ALTER SYSTEM SET testpool.lease_grace = '1h'; ALTER SYSTEM SET synchronous_standby_names = 'nobody'; SELECT pg_reload_conf()});
+$node->becomes_true(q{SELECT current_setting('synchronous_standby_names') = 'nobody'}, 'no standby is there');
 my $writer = $node->session;
-$writer->query(q{BEGIN; NOTIFY testpool, 'mine'; LOCK TABLE pg_catalog.pg_listener_does_not_exist}) if 0;
+$writer->send(q{BEGIN; CREATE TEMP TABLE written (); NOTIFY testpool, '{"event": "theirs"}'; COMMIT});
+$node->becomes_true("SELECT wait_event = 'SyncRep' FROM pg_stat_activity WHERE pid = $writer->{pid}", 'somebody commits a notification');
+my @leases = map { $alice->query(q{SELECT testpool.acquire('next', '1 s')}) } 1 .. 5;
+is(@leases, 5, 'acquires do not wait for that');
+$node->query(q{ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf()});
+$writer->result;
+$alice->query("SELECT testpool.release('$leases[0]')");
+hears([ 'claimed none', 'finalized none', 'theirs none', (map { "leased $_" } @leases), "released $leases[0]" ],
+    'what happened meanwhile is told later', 'database');
 $node->query(q{ALTER SYSTEM SET testpool.notify = off; SELECT pg_reload_conf()});
 $node->becomes_true(q{SELECT current_setting('testpool.notify') = 'off'}, 'testpool.notify is off');
 $listener->query('SELECT 1');
-$alice->query(q{SELECT testpool.release(testpool.acquire('next'))});
+$alice->query("SELECT testpool.release('$leases[1]')");
 $node->settle;
 unlike($listener->query('SELECT 1'), qr/notification/, 'then nothing is told');
 
