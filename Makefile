@@ -18,7 +18,7 @@ PG_CPPFLAGS = -Isrc -DTESTPOOL_VERSION='"$(EXTVERSION)"' \
 	$(if $(POINTS),-DTESTPOOL_POINTS)
 PG_CXXFLAGS = -std=gnu++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -MMD -MP \
 	-Wall -Wextra -Wno-register -Wno-volatile -Wno-unused-parameter -Wno-missing-field-initializers $(WERROR)
-# For test/sanitized and test/coverage: what is undefined ends the process; lines that run are counted.
+# UBSAN=yes: what is undefined ends the process. COVERAGE=yes: lines that run are counted, for lcov.
 instruments = $(if $(UBSAN),-fsanitize=undefined -fno-sanitize-recover=all) $(if $(COVERAGE),--coverage)
 PG_CXXFLAGS += -fstack-protector-strong $(instruments)
 SHLIB_LINK += -Wl,--version-script=src/testpool.exports,-z,relro,-z,now,-z,noexecstack $(instruments)
