@@ -1,6 +1,6 @@
 """The report's chapters on what goes on behind a test: how copies are made, and what others notice of it."""
 
-from markdown import column, distinct, median, ms, ms_spread, table, times
+from markdown import column, distinct, ms, ms_spread, table, times
 
 
 def strategies(rows):
@@ -20,12 +20,12 @@ def strategies(rows):
 
 def stalls(rows):
     percentiles = ("p50_us", "p95_us", "p99_us", "p99.9_us", "largest_us")
-    found = {beside: [median(column(rows, name, beside=beside)) for name in percentiles] for beside in ("alone", "churn")}
+    found = {row["beside"]: [float(row[name] or "nan") for name in percentiles] for row in rows}
     names = {"alone": "alone", "churn": "while clones of 1.6 GB are made and dropped"}
-    lines = [[name, f"{sum(column(rows, 'acquires', beside=beside)):,.0f}", *map(ms, found[beside])]
-             for beside, name in names.items()]
+    lines = [[names[row["beside"]], f"{int(row['acquires']):,}",
+              *(ms(number) if number == number else "" for number in found[row["beside"]])] for row in rows]
+    alone, churn = found["alone"], found["churn"]
     return ("## Stalls: what acquire notices of large clones\n\n"
-            f"One client without a pause; {rows[0]['rounds']} rounds, in turns; ms. Beside the large clones\n"
-            f"p99.9 is {times(found['churn'][3] / found['alone'][0])} times the median alone, p99 "
-            f"{times(found['churn'][2] / found['alone'][0])} times.\n\n"
+            f"One client without a pause; {rows[0]['rounds']} rounds, in turns; ms. Beside the large clones p99.9 is "
+            f"{times(churn[3] / alone[3])}\ntimes that alone, and {times(churn[3] / alone[0])} times the median alone.\n\n"
             + table(["", "acquires", "p50", "p95", "p99", "p99.9", "largest"], lines))
