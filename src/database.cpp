@@ -23,6 +23,7 @@ constexpr long session_poll_ms = 2;
 /// What pg_database says of a database.
 struct Facts {
     bool found;
+    bool connectable;
     bool invalid;  // a DROP was interrupted: it can only be dropped
     Oid owner;
     Oid tablespace;
@@ -34,7 +35,8 @@ Facts facts_of(Oid oid) {
     HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(oid));
     if (!HeapTupleIsValid(tuple)) return facts;
     auto* form = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
-    facts = {true, compat::is_invalid(form), form->datdba, form->dattablespace, form->datname};
+    facts = {true,         form->datallowconn,  compat::is_invalid(form),
+             form->datdba, form->dattablespace, form->datname};
     ReleaseSysCache(tuple);
     return facts;
 }
@@ -198,6 +200,11 @@ bool choose_name(const char* rest, NameData* name) {
 }
 
 bool exists(Oid oid) { return facts_of(oid).found; }
+
+bool is_closed(Oid oid) {
+    Facts facts = facts_of(oid);
+    return facts.found && !facts.connectable;
+}
 
 Oid tablespace_of(Oid oid) { return facts_of(oid).tablespace; }
 

@@ -19,6 +19,8 @@ Oid choose_oid();
 /// A name for a database that is to be created: testpool.name_prefix and `rest`, if it is free.
 bool choose_name(const char* rest, NameData* name);
 bool exists(Oid oid);
+/// True if it exists and refuses clients, as a ready clone does.
+bool is_closed(Oid oid);
 /// Lets clients in, under another name if one is given, and returns the database's name. Clients
 /// are those of `role` alone if testpool.private is on. Raises 3D000 if the database is gone.
 NameData open(Oid oid, Oid role, const NameData* name = nullptr);

@@ -108,6 +108,7 @@ void put_lease(const Lease& lease) {
         place->end = earlier.end;
         place->orphaned |= earlier.orphaned;
         place->last_seen = std::max(earlier.last_seen, lease.last_seen);
+        if (place->last_seen == 0) place->last_seen = GetCurrentTimestamp();
         place->expected = std::max(earlier.expected, lease.expected);
     });
 }

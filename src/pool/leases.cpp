@@ -215,8 +215,8 @@ Database* take(State& state, Template& t, const Request& request) {
         return nullptr;
     }
     Database* d = t.state == TemplateState::finalized ? first_ready(state, t) : nullptr;
-    while (d != nullptr && !database::exists(d->oid)) {
-        recycle(state, *d);  // somebody dropped it
+    while (d != nullptr && !database::is_closed(d->oid)) {
+        recycle(state, *d);  // somebody dropped it, or let clients in
         d = first_ready(state, t);
     }
     if (d == nullptr) {

@@ -166,10 +166,10 @@ void lease(State& /*state*/, Database& d, const NameData* name) {
     d.state = DatabaseState::leased;
     d.leased_at = GetCurrentTimestamp();
     catalog::update(d);
-    post_lease(d);
+    post_lease(d, d.leased_at);
 }
 
-void post_lease(const Database& d) {
+void post_lease(const Database& d, TimestampTz seen) {
     Lease lease{};
     lease.key = key_of(d);
     lease.oid = d.oid;
@@ -178,7 +178,7 @@ void post_lease(const Database& d) {
     lease.session = d.holder.session;
     lease.kind = d.state == DatabaseState::kept ? LeaseKind::kept : LeaseKind::lease;
     lease.orphaned = !board::session_alive(lease.session);
-    lease.last_seen = GetCurrentTimestamp();
+    lease.last_seen = seen;
     board::put_lease(lease);
 }
 
@@ -191,7 +191,6 @@ void post_claim(const Template& t) {
     claim.session = t.builder.session;
     claim.kind = LeaseKind::claim;
     claim.orphaned = !board::session_alive(claim.session);
-    claim.last_seen = GetCurrentTimestamp();
     board::put_lease(claim);
 }
 

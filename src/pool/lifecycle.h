@@ -63,8 +63,9 @@ Copying copying_of_root();
 /// A fresh name for a clone, with the number that stands in it.
 NameData free_clone_name(const Template& t, int64& number);
 
-/// Puts on the board what the row says of a lease, or of a claim.
-void post_lease(const Database& d);
+/// Puts on the board what the row says of a lease, or of a claim. To read the rows again is no sign
+/// of life of whoever holds them.
+void post_lease(const Database& d, TimestampTz seen = 0);
 void post_claim(const Template& t);
 
 std::optional<Reply> init_template(State& state, const Request& request);

@@ -141,6 +141,15 @@ my $got = $third->result->{out};
 is($node->query('SELECT count(*) FROM t', database => $got),
     0, 'who waits gets a clean one as soon as one is released');
 
+# --- what fails elsewhere is no sign of life ------------------------------------------------------
+
+my $left = $node->query(q{SELECT testpool.acquire('app')});
+TestpoolCluster::wait_until('the lease ends, though an error comes every moment', sub {
+    $node->error_of(q{SELECT testpool.acquire('no such template')});
+    return state_of($left) ne 'leased';
+});
+pass('a lease that was given up ends, though somebody makes mistakes all the time');
+
 # --- the dead make room for the living ----------------------------------------------------------
 
 $held{$released}->send(q{SELECT testpool.acquire('scarce')});
