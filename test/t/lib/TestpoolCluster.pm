@@ -47,6 +47,18 @@ sub query ($node, $sql, %options)
     return $node->safe_psql('postgres', $sql, connstr => $node->connection(%options));
 }
 
+# A psql that cannot connect may end before it is given its input, which is an error to IPC::Run.
+# Nothing was run then, so it may be tried again, and says why it cannot.
+sub psql ($node, @arguments)
+{
+    for my $attempt (1 .. 20)
+    {
+        my @result = eval { $node->SUPER::psql(@arguments) };
+        return wantarray ? @result : $result[0] unless $@;
+        die $@ unless $@ =~ /Broken pipe/ && $attempt < 20;
+    }
+}
+
 # The error that the SQL raises, in parts, or undef.
 sub error_of ($node, $sql, %options)
 {
