@@ -59,9 +59,9 @@ $node->query("ALTER DATABASE $template SET $_")
 is($builder->try_query(q{SELECT testpool.finalize('settings')})->{error}, undef,
     'a template with settings that hinder us is finalized');
 $clone = $node->query(q{SELECT testpool.acquire('settings')});
-is($node->query('SET statement_timeout = 0;
-        SELECT reltuples FROM pg_catalog.pg_class WHERE oid = \'public.t\'::regclass', database => $clone),
-    1, 'and was analyzed');
+$node->query("ALTER DATABASE $clone RESET ALL");
+is($node->query(q{SELECT reltuples FROM pg_class WHERE oid = 'public.t'::regclass}, database => $clone), 1,
+    'and was analyzed');
 $node->query("SELECT testpool.release('$clone')");
 
 $builder->quit;
