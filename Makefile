@@ -18,7 +18,7 @@ PG_CPPFLAGS = -Isrc -DTESTPOOL_VERSION='"$(EXTVERSION)"' \
 	$(if $(POINTS),-DTESTPOOL_POINTS)
 PG_CXXFLAGS = -std=gnu++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -MMD -MP \
 	-Wall -Wextra -Wno-register -Wno-volatile -Wno-unused-parameter -Wno-missing-field-initializers $(WERROR)
-# UBSAN=yes: what is undefined ends the process. COVERAGE=yes: lines that run are counted, for lcov.
+# For test/sanitized and test/coverage: what is undefined ends the process; lines that run are counted.
 instruments = $(if $(UBSAN),-fsanitize=undefined -fno-sanitize-recover=all) $(if $(COVERAGE),--coverage)
 PG_CXXFLAGS += -fstack-protector-strong $(instruments)
 SHLIB_LINK += -Wl,--version-script=src/testpool.exports,-z,relro,-z,now,-z,noexecstack $(instruments)
@@ -31,11 +31,12 @@ include $(PGXS)
 CONTRIB_TESTDB = $(or $(PGDATABASE),postgres)
 ISOLATION_TESTDB = $(CONTRIB_TESTDB)
 
-.PHONY: demo test torture lint bench matrix docker packages dist
+.PHONY: demo test torture lint coverage bench matrix docker packages dist
 demo: ; examples/demo/run
 test: ; test/run
 torture: ; test/setup build test && test/torture/run $(TORTURE)
 lint: ; test/lint
+coverage: ; test/coverage
 bench: ; bench/run $(if $(FULL),--full)
 matrix: ; test/matrix
 docker: ; test/docker/run
