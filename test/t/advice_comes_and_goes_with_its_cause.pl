@@ -87,7 +87,7 @@ says_nothing('a server without a fault gets no advice');
 while_set({ $_ => 'on' }, "$_ is on: turn it off in a test server, .*") for qw(fsync full_page_writes synchronous_commit);
 while_set({ 'testpool.recycle' => 'recreate' }, 'testpool.recycle is recreate: .*');
 while_set({ 'testpool.max_size' => '8MB' }, 'The pools take .* of testpool.max_size \(8MB\): .*');
-while_set({ 'testpool.min_free_space' => '1TB' }, 'The disk has .* left, and nothing is cloned .* testpool.min_free_space \(1TB\): free some\.');
+while_set({ 'testpool.min_free_space' => '1000TB' }, 'The disk has .* left, and nothing is cloned .* testpool.min_free_space \(1000TB\): free some\.');
 
 # --- waiting ------------------------------------------------------------------------------------------
 
