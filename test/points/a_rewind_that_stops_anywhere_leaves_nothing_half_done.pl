@@ -52,6 +52,8 @@ sub nothing_is_lost ($what)
 SELECT datname FROM pg_database WHERE starts_with(datname, 'testpool_')
    AND oid NOT IN (SELECT oid FROM testpool.database UNION SELECT oid FROM testpool.template)
 SQL
+    is($node->query(q{SELECT count(*) FROM pg_locks WHERE locktype = 'object'}),
+        0, "$what: no lock on a database is left behind");
     is($node->query('SELECT string_agg(DISTINCT state::text, $$ $$) FROM testpool.databases'), 'ready',
         "$what: every clone is ready again");
 }
