@@ -171,6 +171,10 @@ class Client(threading.Thread):
             session = self.enter(holding.database)
         except Gone as gone:
             self.is_lost(holding, gone)
+        if "~" not in holding.database and not holding.is_certain():
+            server.close(session)
+            self.gives_up(holding)
+            raise Gone("the grace is over")
         try:
             oid = value(session, "SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()")
             found = clean.description(session)
