@@ -51,6 +51,10 @@ void tidy_up() {
         ereport(LOG, (errmsg("testpool: could not vacuum its catalogs: %s", failure->message)));
 }
 
+/// A rewind holds a lock beyond its transactions. PostgreSQL gives such a lock back when a
+/// transaction is aborted; a worker that ends between two of them would leave it behind for ever.
+void give_locks_back(int /*code*/, Datum /*argument*/) { LockReleaseSession(DEFAULT_LOCKMETHOD); }
+
 void do_job(const Job& job, int desk) {
     const char* activity = psprintf("%s database %s", verb_of(job.task), NameStr(job.name));
     pgstat_report_activity(STATE_RUNNING, activity);
@@ -59,7 +63,7 @@ void do_job(const Job& job, int desk) {
     Outcome outcome{};
     if (ErrorData* failure = attempt([&] { perform(job, desk, outcome); })) {
         outcome = errors::as_outcome(failure);
-        LockReleaseSession(DEFAULT_LOCKMETHOD);  // a rewind holds one beyond its transaction
+        give_locks_back(0, 0);
     }
     outcome.microseconds = GetCurrentTimestamp() - start;
     board::finish_job(desk, outcome);
@@ -113,6 +117,7 @@ void testpool_worker_main(Datum argument) {
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnection(settings::database, nullptr, 0);
     worker::pin_settings();
+    before_shmem_exit(worker::give_locks_back, 0);
     int desk = DatumGetInt32(argument);
     board::worker_enters(desk);
     worker::run(desk);

@@ -30,8 +30,10 @@ my %stop = (
     } ],
     'it fails' => [ error => sub ($log) { } ],
     'its process is terminated' => [ wait => sub ($log) {
-        $node->query(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                        WHERE backend_type = 'testpool worker'});
+        my ($worker) = $node->pids_of('worker');
+        $node->query("SELECT pg_terminate_backend($worker)");
+        TestpoolCluster::wait_until('the worker ends', sub { !kill 0, $worker });
+        is($node->query("SELECT count(*) FROM pg_locks WHERE pid = $worker"), 0, 'its locks end with it');
     } ],
     'the postmaster is killed' => [ wait => sub ($log) {
         $node->kill_postmaster;

@@ -33,6 +33,7 @@ class Holding:
         self.user = user
         self.session = session  # the one that acquired it, while that lives
         self.seen = now()  # somebody who holds it was certainly there
+        self.on_disk = False  # the lease is: until something is that came later, a crash may forget it
         self.kept = False
         self.token = None
         self.left_open = []
@@ -40,7 +41,7 @@ class Holding:
     def is_certain(self):
         """True if nobody may have taken it away, at the time of the call."""
         at = now()
-        return self.kept or self.session_lives() or at < self.seen + GRACE - MARGIN
+        return self.kept or self.session_lives() or (self.on_disk and at < self.seen + GRACE - MARGIN)
 
     def session_lives(self):
         at = now()
@@ -143,9 +144,10 @@ class Client(threading.Thread):
                 if state == "3D000" or (state == "55000" and "accepting connections" in str(error)):
                     raise Gone(str(error)) from error
                 stop = self.note(error, f"connecting to {database}", ("42501", "53400", "55P03"))
-                if isinstance(stop, Refused) or now() > end:
-                    if now() > end:
-                        self.ledger.wrong("time", f"no connection to {database} in {PATIENCE} s: {error}")
+                if isinstance(stop, Refused):
+                    raise stop from error
+                if now() > end:
+                    self.ledger.wrong("time", f"no connection to {database} in {PATIENCE} s: {error}")
                     raise stop from error
                 self.pause(0.3)
 
@@ -169,6 +171,10 @@ class Client(threading.Thread):
             session = self.enter(holding.database)
         except Gone as gone:
             self.is_lost(holding, gone)
+        if "~" not in holding.database and not holding.is_certain():
+            server.close(session)
+            self.gives_up(holding)
+            raise Gone("the grace is over")
         try:
             oid = value(session, "SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()")
             found = clean.description(session)
@@ -205,6 +211,7 @@ class Client(threading.Thread):
             run(session, "INSERT INTO torture.token VALUES (%s)", holding.token)
         except psycopg2.Error as error:
             raise self.note(error, "writing a token") from error
+        holding.on_disk = True
         holding.leave(session)
 
     def tokens(self, session):
@@ -390,7 +397,8 @@ class Client(threading.Thread):
         template = self.template()
         database = self.acquire(session, template)
         holding = self.took(template, database, session)
-        run(session, "SELECT pg_logical_emit_message(true, 'torture', '')")  # on disk now, so is the lease
+        run(session, "SELECT pg_logical_emit_message(true, 'torture', '')")
+        holding.on_disk = True
         holding.end_session()
         self.use(holding)
         self.let_go(holding)

@@ -72,8 +72,11 @@ def comes_to_rest(events):
     """Kept databases stay until somebody releases them; all else comes to rest by itself."""
     kept_on_purpose = {event["database"] for event in events if event["event"] == "keeps"}
     if not server.until(lambda: ask(AT_REST.replace("<> 'ready'", "NOT IN ('ready', 'kept')")), 90):
-        yield f"the work does not end: {rows('SELECT * FROM testpool.database WHERE state NOT IN ($$ready$$)')}" \
-              f" {rows('SELECT * FROM testpool.template')}"
+        yield "the work does not end:"
+        for statement in ("SELECT d FROM testpool.database d WHERE state <> 'ready'", "SELECT t FROM testpool.template t",
+                          "SELECT a.pid, backend_type, query, l FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)",
+                          "SELECT p FROM pg_prepared_xacts p", "SELECT s FROM pg_replication_slots s"):
+            yield from map(str, rows(statement))
     for (database,) in rows("SELECT database FROM testpool.databases WHERE state = 'kept'"):
         if database not in kept_on_purpose:
             yield f"{database} is kept, and nobody did that"
@@ -113,6 +116,8 @@ def tables_and_catalogs_agree():
         UNION ALL
         SELECT 'dependency of', objid, '' FROM pg_shdepend
          WHERE classid = 'pg_database'::regclass AND objid NOT IN (SELECT oid FROM pg_database)
+        UNION ALL
+        SELECT 'lock left behind on', objid, mode FROM pg_locks WHERE locktype = 'object'
         UNION ALL
         SELECT 'session in', datid, datname FROM pg_stat_activity
          WHERE datname LIKE 'testpool%' AND backend_type <> 'autovacuum worker'"""
