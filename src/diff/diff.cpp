@@ -9,6 +9,7 @@
 #include "diff/objects.h"
 #include "diff/storage.h"
 #include "errors.h"
+#include "pairs.h"
 
 namespace testpool::diff {
 
@@ -37,20 +38,6 @@ struct Difference {
     const char* detail = nullptr;
     std::optional<int64> rows, inserted, updated, deleted, pages, bytes;
 };
-
-/// Calls each(a, b) for every item of either list, both sorted by `key`; nullptr: not in that one.
-template <class Item, class Key, class Each>
-void each_pair(std::span<Item> a, std::span<Item> b, Key key, Each each) {
-    for (size_t i = 0, j = 0; i < a.size() || j < b.size();) {
-        bool no_a = i == a.size();
-        bool no_b = j == b.size();
-        bool in_a = no_b || (!no_a && std::invoke(key, a[i]) <= std::invoke(key, b[j]));
-        bool in_b = !in_a || (!no_a && !no_b && std::invoke(key, b[j]) <= std::invoke(key, a[i]));
-        each(in_a ? &a[i] : nullptr, in_b ? &b[j] : nullptr);
-        i += in_a;
-        j += in_b;
-    }
-}
 
 const char* change_of(const void* s, const void* c) {
     if (s == nullptr) return "added";

@@ -119,12 +119,6 @@ BlockNumber Side::length(const ForkName& name) const {
     return found == nullptr ? 0 : static_cast<BlockNumber>(found->bytes / BLCKSZ);
 }
 
-std::span<const DirtyBlock> Side::dirty_blocks(const ForkName& name) const {
-    auto first = std::ranges::lower_bound(dirty_, name, {}, &DirtyBlock::fork);
-    auto last = std::ranges::upper_bound(dirty_, name, {}, &DirtyBlock::fork);
-    return {first, last};
-}
-
 ForkName Side::file_of(Form_pg_class row) const {
     if (!RELKIND_HAS_STORAGE(row->relkind)) return {};
     Oid tablespace = OidIsValid(row->reltablespace) ? row->reltablespace : tablespace_;

@@ -70,7 +70,9 @@ class Side {
     /// Nullptr if there is no such file.
     const Fork* fork(const ForkName& name) const { return files_.find(name); }
     BlockNumber length(const ForkName& name) const;
-    std::span<const DirtyBlock> dirty_blocks(const ForkName& name) const;
+    std::span<const DirtyBlock> dirty_blocks(const ForkName& name) const {
+        return rewind::blocks_of(dirty_, name);
+    }
     Pages pages(const ForkName& name) const { return {database_, name, dirty_blocks(name)}; }
 
     std::span<ClassRow> relations() const { return relations_.all(); }  // sorted by OID

@@ -184,7 +184,8 @@ void set_source(const State& state, Job& job, int32 id) {
         job.source_name = source->database;
         job.seal = source->seal;
         job.tablespace = database::tablespace_of(source->oid);
-        job.copying = choose_copying(state, *source);
+        // To choose costs looks at the disk; a rewind copies nothing.
+        if (job.task == Task::create) job.copying = choose_copying(state, *source);
     } else {
         job.copying = copying_of_root();
         strlcpy(NameStr(job.source_name), settings::root_template, NAMEDATALEN);

@@ -3,6 +3,8 @@
 
 #include "rewind/buffers.h"
 
+#include "pg/growing.h"
+
 namespace testpool::rewind {
 
 namespace {
@@ -27,17 +29,12 @@ bool is_dirty_block_of(Oid database, int index, DirtyBlock& block) {
 }  // namespace
 
 std::span<DirtyBlock> dirty_blocks(Oid database) {
-    int room = 256;
-    int count = 0;
-    auto* blocks = static_cast<DirtyBlock*>(palloc(sizeof(DirtyBlock) * room));
-    for (int i = 0; i < NBuffers; i++) {
-        if (!is_dirty_block_of(database, i, blocks[count])) continue;
-        if (++count < room) continue;
-        room *= 2;
-        blocks = static_cast<DirtyBlock*>(repalloc_huge(blocks, sizeof(DirtyBlock) * room));
-    }
-    std::sort(blocks, blocks + count);
-    return {blocks, static_cast<size_t>(count)};
+    Growing<DirtyBlock> found;
+    DirtyBlock block;
+    for (int i = 0; i < NBuffers; i++)
+        if (is_dirty_block_of(database, i, block)) found.add(block);
+    std::ranges::sort(found.all());
+    return found.all();
 }
 
 }  // namespace testpool::rewind

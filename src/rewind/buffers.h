@@ -17,4 +17,11 @@ struct DirtyBlock {
 /// be missed.
 std::span<DirtyBlock> dirty_blocks(Oid database);
 
+/// Those of one fork.
+inline std::span<const DirtyBlock> blocks_of(std::span<const DirtyBlock> sorted,
+                                             const ForkName& fork) {
+    auto [first, last] = std::ranges::equal_range(sorted, fork, {}, &DirtyBlock::fork);
+    return {first, last};
+}
+
 }  // namespace testpool::rewind

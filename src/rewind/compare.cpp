@@ -3,6 +3,7 @@
 
 #include "rewind/compare.h"
 
+#include "pg/growing.h"
 #include "rewind/segments.h"
 
 namespace testpool::rewind {
@@ -22,9 +23,7 @@ bool same_page(const char* a, const char* b) {
 
 std::span<BlockNumber> differing_blocks(Oid source, Oid target, const ForkName& name,
                                         BlockNumber length) {
-    int room = 64;
-    int count = 0;
-    auto* blocks = static_cast<BlockNumber*>(palloc(sizeof(BlockNumber) * room));
+    Growing<BlockNumber> differing;
     auto* ours = static_cast<char*>(palloc(size_t{chunk} * BLCKSZ));
     auto* theirs = static_cast<char*>(palloc(size_t{chunk} * BLCKSZ));
     Segments from(source, name);
@@ -37,18 +36,15 @@ std::span<BlockNumber> differing_blocks(Oid source, Oid target, const ForkName& 
         from.read(first, pages, theirs);
         to.read(first, pages, ours);
         for (BlockNumber i = 0; i < pages; i++) {
-            if (same_page(ours + size_t{i} * BLCKSZ, theirs + size_t{i} * BLCKSZ)) continue;
-            if (count == room)
-                blocks = static_cast<BlockNumber*>(
-                    repalloc_huge(blocks, sizeof(BlockNumber) * (room *= 2)));
-            blocks[count++] = first + i;
+            if (!same_page(ours + size_t{i} * BLCKSZ, theirs + size_t{i} * BLCKSZ))
+                differing.add(first + i);
         }
     }
     from.close();
     to.close();
     pfree(ours);
     pfree(theirs);
-    return {blocks, static_cast<size_t>(count)};
+    return differing.all();
 }
 
 }  // namespace testpool::rewind

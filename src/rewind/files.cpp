@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pg/growing.h"
+
 namespace testpool::rewind {
 
 namespace {
@@ -19,25 +21,17 @@ bool is_stamped(const struct stat& file) {
            file.st_mtim.tv_nsec == stamped_time.tv_nsec;
 }
 
-/// A directory of a database while `work` looks at it.
-template <class Work>
-void in_directory(Oid database, Oid tablespace, Work work) {
+template <class Each>
+void each_file(Oid database, Oid tablespace, Each each) {
     char* path = GetDatabasePath(database, tablespace);
     DIR* directory = AllocateDir(path);
     if (directory == nullptr)
         ereport(ERROR,
                 (errcode_for_file_access(), errmsg("could not open directory \"%s\": %m", path)));
-    work(directory, path);
+    while (struct dirent* entry = ReadDir(directory, path))
+        if (entry->d_name[0] != '.') each(dirfd(directory), entry->d_name);
     FreeDir(directory);
     pfree(path);
-}
-
-template <class Each>
-void each_file(Oid database, Oid tablespace, Each each) {
-    in_directory(database, tablespace, [&](DIR* directory, const char* path) {
-        while (struct dirent* entry = ReadDir(directory, path))
-            if (entry->d_name[0] != '.') each(dirfd(directory), entry->d_name);
-    });
 }
 
 void remove_temporary(int directory, const char* name) {
@@ -54,40 +48,20 @@ bool look(int directory, const char* name, struct stat& file) {
     return false;
 }
 
-bool precedes(const Fork& a, const Fork& b) { return a.name < b.name; }
-
-/// Forks, as many as come.
-class Collector {
-  public:
-    explicit Collector(int room)
-        : room_(std::max(room, 64)), forks_(static_cast<Fork*>(palloc(sizeof(Fork) * room_))) {}
-
-    void add(const Fork& fork) {
-        if (count_ == room_)
-            forks_ = static_cast<Fork*>(repalloc(forks_, sizeof(Fork) * (room_ *= 2)));
-        forks_[count_++] = fork;
-    }
-
-    /// Sorts, and makes one of all segments of a fork.
-    Files finish(bool init_file_written) {
-        std::sort(forks_, forks_ + count_, precedes);
-        int last = 0;
-        for (int i = 1; i < count_; i++) {
-            if (forks_[i].name == forks_[last].name) {
-                forks_[last].bytes += forks_[i].bytes;
-                forks_[last].written |= forks_[i].written;
-            } else {
-                forks_[++last] = forks_[i];
-            }
+/// Sorts what was found, and makes one of all segments of a fork.
+Files files_of(std::span<Fork> segments, bool init_file_written) {
+    std::ranges::sort(segments, {}, &Fork::name);
+    size_t count = 0;
+    for (const Fork& segment : segments) {
+        if (count > 0 && segments[count - 1].name == segment.name) {
+            segments[count - 1].bytes += segment.bytes;
+            segments[count - 1].written |= segment.written;
+        } else {
+            segments[count++] = segment;
         }
-        return {forks_, count_ == 0 ? 0 : last + 1, init_file_written};
     }
-
-  private:
-    int room_;
-    int count_ = 0;
-    Fork* forks_;
-};
+    return {segments.first(count), init_file_written};
+}
 
 /// False if there is no such file.
 bool stamp_file(int directory, const char* name) {
@@ -99,7 +73,7 @@ bool stamp_file(int directory, const char* name) {
     return false;
 }
 
-void collect(Oid database, Oid tablespace, Temporary temporary, Collector& found,
+void collect(Oid database, Oid tablespace, Temporary temporary, Growing<Fork>& found,
              bool& init_file_written) {
     each_file(database, tablespace, [&](int directory, const char* file_name) {
         if (is_temporary(file_name)) {
@@ -139,9 +113,8 @@ bool is_temporary(const char* name) {
 }
 
 Fork* Files::find(const ForkName& name) const {
-    Fork* place = std::lower_bound(forks, forks + count, name,
-                                   [](const Fork& a, const ForkName& b) { return a.name < b; });
-    return place != forks + count && place->name == name ? place : nullptr;
+    auto place = std::ranges::lower_bound(forks, name, {}, &Fork::name);
+    return place != forks.end() && place->name == name ? &*place : nullptr;
 }
 
 const char* path_of(Oid database, const ForkName& name, int64 segment) {
@@ -153,38 +126,32 @@ const char* path_of(Oid database, const ForkName& name, int64 segment) {
 }
 
 std::span<Oid> tablespaces_of(Oid database, Oid own) {
-    int room = 8;
-    int count = 0;
-    auto* found = static_cast<Oid*>(palloc(sizeof(Oid) * room));
-    auto add = [&](Oid tablespace) {
-        if (count == room) found = static_cast<Oid*>(repalloc(found, sizeof(Oid) * (room *= 2)));
-        found[count++] = tablespace;
-    };
+    Growing<Oid> found;
     auto add_if_used = [&](Oid tablespace) {
         if (tablespace == own || !OidIsValid(tablespace)) return;
-        if (access(GetDatabasePath(database, tablespace), F_OK) == 0) add(tablespace);
+        if (access(GetDatabasePath(database, tablespace), F_OK) == 0) found.add(tablespace);
     };
-    add(own);
+    found.add(own);
     add_if_used(DEFAULTTABLESPACE_OID);
     DIR* links = AllocateDir("pg_tblspc");
     while (struct dirent* entry = ReadDir(links, "pg_tblspc"))
         add_if_used(static_cast<Oid>(strtoul(entry->d_name, nullptr, 10)));
     FreeDir(links);
-    return {found, static_cast<size_t>(count)};
+    return found.all();
 }
 
 Files scan(Oid database, std::span<const Oid> tablespaces, Temporary temporary) {
-    Collector found(1024);
+    Growing<Fork> found;
     bool init_file_written = true;
     for (Oid tablespace : tablespaces)
         collect(database, tablespace, temporary, found, init_file_written);
-    return found.finish(init_file_written);
+    return files_of(found.all(), init_file_written);
 }
 
 Files scan(Oid database, const Files& stamped, std::span<const ForkName> written,
            bool init_file_written) {
-    Collector found(stamped.count + static_cast<int>(written.size()));
-    for (const Fork& fork : stamped.all())
+    Growing<Fork> found;
+    for (const Fork& fork : stamped.forks)
         if (!std::ranges::binary_search(written, fork.name))
             found.add({fork.name, fork.bytes, false});
     for (const ForkName& name : written) {
@@ -194,7 +161,7 @@ Files scan(Oid database, const Files& stamped, std::span<const ForkName> written
             found.add({name, file.st_size, true});
         }
     }
-    return found.finish(init_file_written);
+    return files_of(found.all(), init_file_written);
 }
 
 void stamp(Oid database, std::span<const Oid> tablespaces) {

@@ -30,11 +30,9 @@ bool is_temporary(const char* name);
 constexpr const char* init_file = "pg_internal.init";
 
 struct Files {
-    Fork* forks = nullptr;  // sorted by name
-    int count = 0;
+    std::span<Fork> forks;          // sorted by name
     bool init_file_written = true;  // pg_internal.init is missing or was written
 
-    std::span<Fork> all() const { return {forks, static_cast<size_t>(count)}; }
     Fork* find(const ForkName& name) const;
 };
 

@@ -4,6 +4,8 @@
 
 #include "rewind/rewind.h"
 
+#include "pairs.h"
+#include "pg/growing.h"
 #include "pg/transaction.h"
 #include "points.h"
 #include "rewind/buffers.h"
@@ -29,7 +31,7 @@ constexpr int most_tombstones = 1000;
 }
 
 bool same_files(const Files& a, const Files& b) {
-    return std::ranges::equal(a.all(), b.all(), [](const Fork& x, const Fork& y) {
+    return std::ranges::equal(a.forks, b.forks, [](const Fork& x, const Fork& y) {
         return x.name == y.name && x.bytes == y.bytes;
     });
 }
@@ -55,7 +57,7 @@ class Rewind {
     /// it; what is written to it before is lost.
     bool needs_checkpoint() const {
         bool needed = false;
-        each_pair([&](const Fork* s, const Fork* t) {
+        each_fork([&](const Fork* s, const Fork* t) {
             if (s == nullptr || s->name.fork != MAIN_FORKNUM) return;
             needed |= t == nullptr || (t->bytes == 0 && t->written);
         });
@@ -63,7 +65,7 @@ class Rewind {
     }
 
     void put_back() {
-        each_pair([&](const Fork* s, const Fork* t) {
+        each_fork([&](const Fork* s, const Fork* t) {
             if (s != nullptr)
                 restore_fork(*s, t);
             else if (t != nullptr)
@@ -72,51 +74,21 @@ class Rewind {
     }
 
     void truncate() const { truncations_.carry_out(); }
-    bool changed() const { return changed_count_ > 0; }
+    bool changed() const { return !changed_.all().empty(); }
     bool catalogs_changed() const { return catalogs_changed_; }
     bool init_file_written() const { return target_.init_file_written; }
     bool crowded() const { return tombstones_ > most_tombstones; }
     std::span<const Oid> tablespaces() const { return tablespaces_; }
-    std::span<const Fork> changed_forks() const {
-        return {changed_, static_cast<size_t>(changed_count_)};
-    }
+    std::span<const Fork> changed_forks() const { return changed_.all(); }
 
   private:
-    /// Calls each(source, target) for every fork of either side, in order; nullptr: not on that
-    /// side.
     template <class Each>
-    void each_pair(Each each) const {
-        std::span<const Fork> source = source_.all();
-        std::span<const Fork> target = target_.all();
-        for (size_t s = 0, t = 0; s < source.size() || t < target.size();) {
-            bool no_source = s == source.size();
-            bool no_target = t == target.size();
-            bool in_source = no_target || (!no_source && source[s].name <= target[t].name);
-            bool in_target = no_source || (!no_target && target[t].name <= source[s].name);
-            each(in_source ? &source[s] : nullptr, in_target ? &target[t] : nullptr);
-            s += in_source;
-            t += in_target;
-        }
+    void each_fork(Each each) const {
+        each_pair(source_.forks, target_.forks, &Fork::name, each);
     }
 
     static Locator locator(const ForkName& name, Oid database) {
         return {name.tablespace, database, name.relation};
-    }
-
-    std::span<const DirtyBlock> dirty_of(const ForkName& name) const {
-        auto first = std::ranges::lower_bound(dirty_, name, {}, &DirtyBlock::fork);
-        auto last = std::ranges::upper_bound(dirty_, name, {}, &DirtyBlock::fork);
-        return {first, last};
-    }
-
-    void note_changed(const Fork& fork) {
-        if (changed_count_ == changed_room_) {
-            changed_room_ = std::max(64, changed_room_ * 2);
-            auto* grown = static_cast<Fork*>(palloc(sizeof(Fork) * changed_room_));
-            std::copy_n(changed_, changed_count_, grown);
-            changed_ = grown;
-        }
-        changed_[changed_count_++] = fork;
     }
 
     Sides sides_of(const ForkName& name) const {
@@ -133,22 +105,20 @@ class Rewind {
         std::span<BlockNumber> written{};
         if (t == nullptr || t->written || t->bytes != s.bytes)
             written = differing_blocks(job_.source, job_.oid, s.name, present);
-        auto* blocks = static_cast<BlockNumber*>(MemoryContextAllocHuge(
-            CurrentMemoryContext,
-            sizeof(BlockNumber) * (dirty.size() + written.size() + (length - present) + 1)));
-        BlockNumber* end = std::copy(written.begin(), written.end(), blocks);
+        Growing<BlockNumber> blocks;
+        for (BlockNumber block : written) blocks.add(block);
         for (const DirtyBlock& d : dirty)
-            if (d.block < present) *end++ = d.block;
-        for (BlockNumber block = present; block < length; block++) *end++ = block;
-        std::sort(blocks, end);
-        end = std::unique(blocks, end);
-        return {blocks, end};
+            if (d.block < present) blocks.add(d.block);
+        for (BlockNumber block = present; block < length; block++) blocks.add(block);
+        std::span<BlockNumber> all = blocks.all();
+        std::ranges::sort(all);
+        return {all.begin(), std::unique(all.begin(), all.end())};
     }
 
     void restore_fork(const Fork& s, const Fork* t) {
         const ForkName& name = s.name;
         std::span<const DirtyBlock> dirty =
-            t != nullptr ? dirty_of(name) : std::span<const DirtyBlock>{};
+            t != nullptr ? blocks_of(dirty_, name) : std::span<const DirtyBlock>{};
         bool resized = t == nullptr || t->bytes != s.bytes;
         if (!resized && !t->written && dirty.empty()) return;
         Sides sides = sides_of(name);
@@ -163,7 +133,7 @@ class Rewind {
         count(name, pages + resized);
         outcome_.pages += pages;
         board::report_bytes(outcome_.pages * BLCKSZ);
-        note_changed(s);
+        changed_.add(s);
     }
 
     void count(const ForkName& name, int64 changes) {
@@ -187,7 +157,7 @@ class Rewind {
             if (t.bytes == 0) return;
             resize(sides_of(name), name.fork, 0);
             count(name, 1);
-            note_changed(t);
+            changed_.add(t);
             return;
         }
         if (name.fork != MAIN_FORKNUM) return;  // goes with its main fork
@@ -195,7 +165,7 @@ class Rewind {
         if (t.bytes == 0 && !t.written) return;  // dropped by an earlier rewind
         drop_relation(locator(name, job_.oid));
         count(name, 1);
-        note_changed(t);
+        changed_.add(t);
     }
 
     const Job& job_;
@@ -204,9 +174,7 @@ class Rewind {
     Files target_;
     std::span<Oid> tablespaces_;
     std::span<DirtyBlock> dirty_;
-    Fork* changed_ = nullptr;
-    int changed_count_ = 0;
-    int changed_room_ = 0;
+    Growing<Fork> changed_;
     int tombstones_ = 0;
     bool catalogs_changed_ = false;
     Truncations truncations_;

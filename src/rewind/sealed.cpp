@@ -37,7 +37,7 @@ Form_pg_database form_of(HeapTuple row) {
 /// Tells one list of files from another: names and lengths.
 int64 fingerprint(const Files& files) {
     uint64 mix = 0;
-    for (const Fork& fork : files.all()) {
+    for (const Fork& fork : files.forks) {
         int64 facts[] = {fork.name.tablespace, fork.name.relation, fork.name.fork, fork.bytes};
         auto* bytes = reinterpret_cast<unsigned char*>(facts);
         mix = hash_combine64(mix, hash_bytes_extended(bytes, sizeof(facts), 0));
@@ -46,7 +46,7 @@ int64 fingerprint(const Files& files) {
 }
 
 bool has_unlogged(const Files& files) {
-    return std::ranges::any_of(files.all(),
+    return std::ranges::any_of(files.forks,
                                [](const Fork& f) { return f.name.fork == INIT_FORKNUM; });
 }
 
@@ -87,13 +87,13 @@ Seal seal(Oid database) {
     stamp(database, tablespaces);
     Files files = scan(database, tablespaces);
     return {GetXLogInsertRecPtr(), form_of(row)->datfrozenxid, form_of(row)->datminmxid,
-            fingerprint(files), files.count};
+            fingerprint(files), static_cast<int>(files.forks.size())};
 }
 
 bool is_spoiled(Oid database, Oid tablespace) {
     Files files = scan(database, tablespaces_of(database, tablespace));
     return std::ranges::any_of(
-        files.all(), [&](const Fork& f) { return f.written && is_unlogged(files, f.name); });
+        files.forks, [&](const Fork& f) { return f.written && is_unlogged(files, f.name); });
 }
 
 bool is_spoiled(const Job& job) {

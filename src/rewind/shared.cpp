@@ -4,7 +4,9 @@
 
 #include "rewind/shared.h"
 
+#include "pairs.h"
 #include "pg/database_row.h"
+#include "pg/growing.h"
 
 namespace testpool::rewind {
 
@@ -73,36 +75,24 @@ Rows rows_of(Relation catalog, const Belongings& what, Oid database, Oid owner) 
         if (column.holds != Column::nothing)
             ScanKeyInit(&keys[count++], column.number, BTEqualStrategyNumber, F_OIDEQ,
                         ObjectIdGetDatum(wanted_in(column, database)));
-    int room = 16;
-    int found = 0;
-    auto* rows = static_cast<HeapTuple*>(palloc(sizeof(HeapTuple) * room));
+    Growing<HeapTuple> rows;
     SysScanDesc scan = systable_beginscan(catalog, what.index, true, nullptr, count, keys);
-    while (HeapTuple row = systable_getnext(scan)) {
-        if (found == room)
-            rows = static_cast<HeapTuple*>(repalloc(rows, sizeof(HeapTuple) * (room *= 2)));
-        rows[found++] = as_of(row, RelationGetDescr(catalog), what, owner);
-    }
+    while (HeapTuple row = systable_getnext(scan))
+        rows.add(as_of(row, RelationGetDescr(catalog), what, owner));
     systable_endscan(scan);
-    std::sort(rows, rows + found, precedes);
-    return {rows, static_cast<size_t>(found)};
+    std::ranges::sort(rows.all(), precedes);
+    return rows.all();
 }
 
 void copy_belongings(const Belongings& what, Oid source, Oid target) {
     Relation catalog = table_open(what.catalog, RowExclusiveLock);
     Rows wanted = rows_of(catalog, what, source, target);
     Rows present = rows_of(catalog, what, target, target);
-    auto* want = wanted.data();
-    auto* have = present.data();
-    auto* want_end = want + wanted.size();
-    auto* have_end = have + present.size();
-    while (want != want_end || have != have_end) {
-        if (have == have_end || (want != want_end && precedes(*want, *have)))
-            CatalogTupleInsert(catalog, *want++);
-        else if (want == want_end || precedes(*have, *want))
-            CatalogTupleDelete(catalog, &(*have++)->t_self);
-        else
-            want++, have++;
-    }
+    auto put_right = [&](HeapTuple* want, HeapTuple* have) {
+        if (have == nullptr) CatalogTupleInsert(catalog, *want);
+        if (want == nullptr) CatalogTupleDelete(catalog, &(*have)->t_self);
+    };
+    each_pair(wanted, present, std::identity{}, put_right, precedes);
     table_close(catalog, NoLock);
     CommandCounterIncrement();
 }

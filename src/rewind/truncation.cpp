@@ -26,35 +26,27 @@ void truncate_file(const Truncation& truncation) {
                           length_of(truncation), truncation.length);
 }
 
-template <class Each>
-void each_of(List* all, Each each) {
-    ListCell* cell = nullptr;
-    foreach (cell, all) each(*static_cast<const Truncation*>(lfirst(cell)));
-}
-
 }  // namespace
 
 void Truncations::announce(const Truncation& truncation) {
-    if (all_ == NIL) redo_ = GetRedoRecPtr();
-    auto* copy = static_cast<Truncation*>(palloc(sizeof(Truncation)));
-    *copy = truncation;
-    all_ = lappend(all_, copy);
+    if (all_.all().empty()) redo_ = GetRedoRecPtr();
+    all_.add(truncation);
     if (truncation.logged) announced_ = log_truncation(truncation);
 }
 
 void Truncations::carry_out() const {
-    if (all_ == NIL) return;
+    std::span<const Truncation> all = all_.all();
+    if (all.empty()) return;
     XLogRecPtr announced = announced_;
-    each_of(all_, length_of);  // opens the files: nothing may be allocated below
+    std::ranges::for_each(all, length_of);  // opens the files: nothing may be allocated below
     START_CRIT_SECTION();
     MyProc->delayChkptFlags |= DELAY_CHKPT_START | DELAY_CHKPT_COMPLETE;
     // A checkpoint that began since the announcement would hide it from recovery.
     if (GetRedoRecPtr() != redo_)
-        each_of(all_, [&](const Truncation& t) {
+        for (const Truncation& t : all)
             if (t.logged) announced = log_truncation(t);
-        });
     XLogFlush(announced);
-    each_of(all_, truncate_file);
+    std::ranges::for_each(all, truncate_file);
     END_CRIT_SECTION();
     MyProc->delayChkptFlags &= ~(DELAY_CHKPT_START | DELAY_CHKPT_COMPLETE);
 }

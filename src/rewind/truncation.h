@@ -1,7 +1,7 @@
 // Shortening relations, all of a rewind at once.
 #pragma once
 
-#include "pg/server.h"
+#include "pg/growing.h"
 
 namespace testpool::rewind {
 
@@ -19,7 +19,7 @@ class Truncations {
     void carry_out() const;
 
   private:
-    List* all_ = NIL;
+    Growing<Truncation> all_;
     XLogRecPtr announced_ = InvalidXLogRecPtr;  // end of the last announcement
     XLogRecPtr redo_ = InvalidXLogRecPtr;       // where recovery would have begun before the first
 };
