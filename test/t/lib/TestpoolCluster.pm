@@ -109,6 +109,26 @@ sub becomes_true ($node, $sql, $name)
     ok($node->poll_query_until('postgres', $sql), $name);
 }
 
+# As that of PostgreSQL::Test::Cluster, but in one session for all tries, as long as it lasts: to
+# start psql costs more than the query.
+sub poll_query_until ($node, $database, $query, $expected = 't')
+{
+    my ($session, $last);
+    my $met = eval {
+        wait_until($query, sub {
+            $session //= eval { $node->session(database => $database) } or return 0;
+            $last = $session->try_query($query);
+            return 1 if $last->{out} eq $expected && $last->{err} eq '';
+            $session = $session->quit if $last->{ended};
+            usleep(20_000);
+            return 0;
+        });
+    };
+    $session->quit if $session;
+    diag("waited in vain for \"$expected\" of: $query\nlast: ", explain($last)) unless $met;
+    return $met;
+}
+
 # Returns once the code returns true, and what it returned; dies after the usual deadline.
 sub wait_until ($what, $code)
 {

@@ -89,6 +89,7 @@ sub quit ($self)
 {
     $self->{in} .= "\\q\n" if $self->{psql}->pumpable;
     eval { $self->{psql}->finish };
+    return undef;
 }
 
 # The client dies without a word, as a test runner does that is killed.
