@@ -20,7 +20,8 @@ std::span<DirtyBlock> dirty_blocks(Oid database);
 /// Those of one fork.
 inline std::span<const DirtyBlock> blocks_of(std::span<const DirtyBlock> sorted,
                                              const ForkName& fork) {
-    auto [first, last] = std::ranges::equal_range(sorted, fork, {}, &DirtyBlock::fork);
+    auto first = std::ranges::lower_bound(sorted, fork, {}, &DirtyBlock::fork);
+    auto last = std::ranges::upper_bound(sorted, fork, {}, &DirtyBlock::fork);
     return {first, last};
 }
 

@@ -89,8 +89,8 @@ void copy_belongings(const Belongings& what, Oid source, Oid target) {
     Rows wanted = rows_of(catalog, what, source, target);
     Rows present = rows_of(catalog, what, target, target);
     auto put_right = [&](HeapTuple* want, HeapTuple* have) {
-        if (have == nullptr) CatalogTupleInsert(catalog, *want);
-        if (want == nullptr) CatalogTupleDelete(catalog, &(*have)->t_self);
+        if (want != nullptr && have == nullptr) CatalogTupleInsert(catalog, *want);
+        if (have != nullptr && want == nullptr) CatalogTupleDelete(catalog, &(*have)->t_self);
     };
     each_pair(wanted, present, std::identity{}, put_right, precedes);
     table_close(catalog, NoLock);
