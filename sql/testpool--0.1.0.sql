@@ -412,7 +412,7 @@ COMMENT ON FUNCTION testpool.finalize(text) IS
 'Seals a template that is built: ends the sessions inside, refuses connections, runs VACUUM (FREEZE, ANALYZE) unless testpool.vacuum_templates is off, and lets the pool fill. Takes effect at once, whatever becomes of the transaction; once more is no error.
 hash: as given to init_template. Returns nothing.
 Blocks, interruptibly, until the template is ready.
-Errors: 22023 bad argument; 55000 nobody claimed this build, or it was discarded; 42501 it is another role''s; 55006 a prepared transaction or a session that does not end is inside; 53000 no background worker is free; 25006.
+Errors: 22023 bad argument; 55000 nobody claimed this build, or it was discarded; 42501 it is another role''s; 55006 a prepared transaction or a session that does not end is inside, or somebody''s transaction is altering the database; 53000 no background worker is free; 25006.
 Privileges: EXECUTE, and the role that claimed the build or a superuser.';
 
 CREATE FUNCTION testpool.discard(hash text, reason text DEFAULT NULL)
@@ -463,7 +463,7 @@ COMMENT ON FUNCTION testpool.recreate(text) IS
 'Makes a leased database clean again and keeps the lease: ends the sessions inside, and returns when it is a fresh clone under the same name. Takes effect at once, whatever becomes of the transaction.
 database: a leased database. Returns nothing.
 Blocks, interruptibly, until the database is clean.
-Errors: 22023 bad argument; 42704 unknown database; 55000 not leased, or its template was discarded; 42501 another role''s; 25006; and what DROP and CREATE DATABASE raise.
+Errors: 22023 bad argument; 42704 unknown database; 55000 not leased, or its template was discarded; 42501 another role''s; 55006 somebody''s transaction is altering the database; 25006; and what DROP and CREATE DATABASE raise.
 Privileges: EXECUTE, and the role of the lease or a superuser.';
 
 CREATE FUNCTION testpool.keep(database text, reason text DEFAULT NULL)

@@ -111,6 +111,23 @@ void require_rewindable(const Facts& facts, const Job& job) {
     if (CountDBSubscriptions(job.oid) > 0) refuse("it has subscriptions");
     if (has_prepared_transactions(facts.name)) refuse("it has prepared transactions");
     if (facts.tablespace != job.tablespace) refuse("it was moved to another tablespace");
+    if (is_being_altered(job.oid)) refuse("a transaction that has not ended has altered it");
+}
+
+/// True if a transaction of somebody else that has not ended has written a row with that key.
+bool is_being_written(Oid index, AttrNumber column, RegProcedure equal, Datum value) {
+    Relation databases = table_open(DatabaseRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, column, BTEqualStrategyNumber, equal, value);
+    SnapshotData dirty;
+    InitDirtySnapshot(dirty);
+    SysScanDesc scan = systable_beginscan(databases, index, true, &dirty, 1, &key);
+    bool writing = false;
+    while (!writing && HeapTupleIsValid(systable_getnext(scan)))  // it tells of each row's writer
+        writing = TransactionIdIsValid(dirty.xmin) || TransactionIdIsValid(dirty.xmax);
+    systable_endscan(scan);
+    table_close(databases, AccessShareLock);
+    return writing;
 }
 
 /// ALTER DATABASE as it does it, without parsing: every acquire waits for this.
@@ -124,20 +141,35 @@ void change_row(Oid oid, Change change) {
     if (!found) gone(psprintf("%u", oid));
 }
 
-/// Closes the database, ends its sessions, and rids it of what would hold up DROP DATABASE.
-void empty(Oid oid, int desk) {
+/// Rather than to wait for somebody's transaction: a worker has more to do.
+void refuse_altered(Oid oid, const char* name) {
+    if (!is_being_altered(oid)) return;
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+                    errmsg("database \"%s\" is being altered", name),
+                    errdetail("A transaction that has not ended has changed its row."),
+                    errhint("See pg_stat_activity and pg_prepared_xacts.")));
+}
+
+/// Ends the database's sessions, and rids it of what else would hold up DROP DATABASE.
+void evict(Oid oid, int desk) {
     bool has_guests = false;
-    board::report(Phase::ending_sessions);
-    transaction([&] { end_sessions(oid); });  // they might hold a lock on the row altered below
-    transaction([&] {
-        Facts facts = facts_of(oid);
-        alter(facts.name, "ALLOW_CONNECTIONS false IS_TEMPLATE false");
-    });
     transaction([&] {
         end_sessions(oid);
         has_guests = has_prepared_transactions(facts_of(oid).name) || CountDBSubscriptions(oid) > 0;
     });
     if (has_guests) visitor::visit(desk, oid, Visit::evict);
+}
+
+/// Closes the database, and has nothing left in it.
+void empty(Oid oid, int desk) {
+    board::report(Phase::ending_sessions);
+    evict(oid, desk);  // it might hold a lock on the row altered next
+    transaction([&] {
+        Facts facts = facts_of(oid);
+        refuse_altered(oid, NameStr(facts.name));
+        alter(facts.name, "ALLOW_CONNECTIONS false IS_TEMPLATE false");
+    });
+    evict(oid, desk);
 }
 
 const char* source_of(const Job& job) {
@@ -196,7 +228,17 @@ Oid choose_oid() {
 
 bool choose_name(const char* rest, NameData* name) {
     snprintf(NameStr(*name), NAMEDATALEN, "%s%s", settings::name_prefix, rest);
-    return !OidIsValid(get_database_oid(NameStr(*name), true));
+    return !OidIsValid(get_database_oid(NameStr(*name), true)) && !is_being_altered(NameStr(*name));
+}
+
+bool is_being_altered(Oid oid) {
+    return is_being_written(DatabaseOidIndexId, Anum_pg_database_oid, F_OIDEQ,
+                            ObjectIdGetDatum(oid));
+}
+
+bool is_being_altered(const char* name) {
+    return is_being_written(DatabaseNameIndexId, Anum_pg_database_datname, F_NAMEEQ,
+                            CStringGetDatum(name));
 }
 
 bool exists(Oid oid) { return facts_of(oid).found; }
@@ -303,9 +345,11 @@ namespace {
 
 void close(const Job& job) {
     board::report(Phase::ending_sessions);
+    transaction([&] { end_sessions(job.oid); });  // they might hold a lock on the row altered below
     transaction([&] {
         Facts facts = facts_of(job.oid);
         if (!facts.found) gone(NameStr(job.name));
+        refuse_altered(job.oid, NameStr(facts.name));
         alter(facts.name, "ALLOW_CONNECTIONS false");
     });
     transaction([&] {

@@ -18,6 +18,10 @@ bool is_open(const char* name);
 Oid choose_oid();
 /// A name for a database that is to be created: testpool.name_prefix and `rest`, if it is free.
 bool choose_name(const char* rest, NameData* name);
+/// True if a transaction that has not ended yet has changed the database's row, or that of one of
+/// this name: whoever changes it as well has to wait.
+bool is_being_altered(Oid oid);
+bool is_being_altered(const char* name);
 bool exists(Oid oid);
 /// True if it exists and refuses clients, as a ready clone does.
 bool is_closed(Oid oid);

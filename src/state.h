@@ -79,6 +79,7 @@ struct Database {
     // Not in the catalog:
     bool rewindable;  // its files were stamped since the server started
     int keeper;       // the desk of the worker that did it, and that watches them
+    TimestampTz passed_over_until;  // somebody's transaction was seen to be altering it
 };
 
 /// Everything the steward knows. Lists of pointers, in `memory`.

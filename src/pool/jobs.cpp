@@ -149,7 +149,7 @@ plan::Pool pool_of(State& state, const Template& t) {
     for (Database& d : databases(state)) {
         if (d.of != &t) continue;
         pool.total++;
-        pool.ready += d.state == DatabaseState::ready;
+        pool.ready += is_ready(d);
         pool.cloning += will_be_ready(d);
     }
     pool.target = target_of(state, t);
@@ -337,9 +337,10 @@ void hand_back(State& state, Database& d) {
     set_text(state, d.error, nullptr);
     d.retry_at = 0;
     d.ready_at = GetCurrentTimestamp();
-    if (OidIsValid(d.role))
+    if (OidIsValid(d.role)) {
+        if (database::is_being_altered(d.oid)) return catalog::update(d);  // it is done once more
         lease(state, d);
-    else if (d.of->state == TemplateState::discarded)
+    } else if (d.of->state == TemplateState::discarded)
         recycle(state, d);
     else {
         d.state = DatabaseState::ready;

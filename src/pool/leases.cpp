@@ -68,13 +68,26 @@ Template& wanted(State& state, const Request& request) {
 }
 
 /// The clone that has been ready longest.
-Database* first_ready(const State& state, const Template& t) {
+Database* first_ready(State& state, const Template& t) {
     Database* first = nullptr;
-    for (Database& d : databases(state))
-        if (d.of == &t && d.state == DatabaseState::ready &&
-            (first == nullptr || d.ready_at < first->ready_at))
+    for (Database& d : databases(state)) {
+        if (d.of != &t || d.state != DatabaseState::ready) continue;
+        if (!is_ready(d))
+            look_again(state, d.passed_over_until);
+        else if (first == nullptr || d.ready_at < first->ready_at)
             first = &d;
+    }
     return first;
+}
+
+/// The one to be handed out next, nullptr if there is none.
+Database* next_ready(State& state, const Template& t) {
+    while (Database* d = first_ready(state, t)) {
+        if (pass_over(state, *d)) continue;
+        if (database::is_closed(d->oid)) return d;
+        recycle(state, *d);  // somebody dropped it, or let clients in
+    }
+    return nullptr;
 }
 
 int count(const State& state, const Template& t, DatabaseState wanted) {
@@ -214,11 +227,7 @@ Database* take(State& state, Template& t, const Request& request) {
         count_wait(t, request);
         return nullptr;
     }
-    Database* d = t.state == TemplateState::finalized ? first_ready(state, t) : nullptr;
-    while (d != nullptr && !database::is_closed(d->oid)) {
-        recycle(state, *d);  // somebody dropped it, or let clients in
-        d = first_ready(state, t);
-    }
+    Database* d = t.state == TemplateState::finalized ? next_ready(state, t) : nullptr;
     if (d == nullptr) {
         note_waiting(state, t, request);
         return nullptr;
@@ -380,6 +389,7 @@ bool end_if_over(State& state, const Lease& lease) {
     if (at_a_desk(*d)) return false;  // a worker recreates it: when that is done
     bool over = lease.end != LeaseEnd::none;
     bool abandoned = !over && d->state != DatabaseState::kept && is_abandoned(state, lease);
+    if ((over || abandoned) && d->named && pass_over(state, *d)) return false;
     if (abandoned && !board::abandon(lease)) {  // somebody has just come
         look_again(state, GetCurrentTimestamp());
         return false;

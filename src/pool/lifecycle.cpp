@@ -161,6 +161,28 @@ void recycle(State& state, Database& d) {
     board::close_lease(key_of(d));
 }
 
+bool pass_over(State& state, Database& d) {
+    if (!database::is_being_altered(d.oid)) return false;
+    if (d.passed_over_until == 0)
+        ereport(LOG, (errmsg("testpool: database \"%s\" is passed over while somebody's "
+                             "transaction alters it",
+                             NameStr(d.name))));
+    d.passed_over_until = GetCurrentTimestamp() + alteration_us;
+    look_again(state, d.passed_over_until);
+    return true;
+}
+
+bool is_ready(const Database& d) {
+    return d.state == DatabaseState::ready && d.passed_over_until <= GetCurrentTimestamp();
+}
+
+void give_up(State& state, Database& d) {
+    if (d.named && pass_over(state, d))
+        board::close_lease(key_of(d));
+    else
+        recycle(state, d);
+}
+
 void lease(State& /*state*/, Database& d, const NameData* name) {
     d.name = database::open(d.oid, d.role, name);
     d.state = DatabaseState::leased;

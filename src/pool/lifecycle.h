@@ -6,6 +6,9 @@
 
 namespace testpool::pool {
 
+/// A transaction that alters a database tells nobody when it ends: it is looked at so often.
+constexpr int64 alteration_us = 100'000;
+
 // A thing that failed is tried again after 1 s, then 2, 4 … up to a minute.
 TimestampTz retry_time(int failures);
 
@@ -40,6 +43,14 @@ void discard_if_gone(State& state, Template& t);
 void fail_waiting(const Template& t, const Reply& error);
 /// Database → recycling; its lease ends.
 void recycle(State& state, Database& d);
+/// As recycle(), for a leased database. If somebody is altering one that was asked for by name, it
+/// is recycled when that is over.
+void give_up(State& state, Database& d);
+/// True if somebody's transaction is altering the database, for as long as they like: to write its
+/// row would have everybody wait for them. It is looked at again in a moment.
+bool pass_over(State& state, Database& d);
+/// Ready, and not passed over.
+bool is_ready(const Database& d);
 /// On its way out, with nothing to stop it.
 bool is_leaving(const Database& d);
 /// On its way to the pool, for nobody in particular.

@@ -79,6 +79,11 @@ std::optional<Reply> connect(State& state, const Request& request) {
     if (OidIsValid(get_database_oid(name, true))) return Reply{};  // somebody else's
     Template* t = find_named(state, request.text);
     if (t == nullptr) no_such_name(request);
+    if (database::is_being_altered(name)) {  // another database may be about to bear it
+        look_again(state, GetCurrentTimestamp() + alteration_us);
+        wait_for(state, *t, request);
+        return std::nullopt;
+    }
     if (!catalog::may_acquire(request.role)) no_right(request);
     require_readable(name);
     Database* d = take(state, *t, request);

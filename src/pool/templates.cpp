@@ -125,7 +125,7 @@ void discard_everything(State& state) {
         if (!t.is_root() && t.state != TemplateState::discarded)
             discard(state, t, "testpool.reset() was called", true);
     for (Database& d : databases(state))
-        if (d.state == DatabaseState::failed || OidIsValid(d.role)) recycle(state, d);
+        if (d.state == DatabaseState::failed || OidIsValid(d.role)) give_up(state, d);
     for (Template& t : templates(state)) t.retry_at = 0;
 }
 

@@ -12,6 +12,7 @@ use TestpoolCluster;
 
 my $pool = 8;
 my $node = TestpoolCluster->begin('wedges', conf => <<CONF);
+max_prepared_transactions = 1
 testpool.pool_size = $pool
 testpool.pool_max = $pool
 testpool.lease_grace = '1s'
@@ -145,5 +146,122 @@ is($unclean, 0, '41 rounds of making dirty and recreating on a full pool: each t
 is($node->query(q{SELECT count(*) FROM testpool.databases WHERE hash = 'app' AND state = 'leased'}),
     $pool, 'and the pool has as many as before');
 $holder->quit;
+$node->settle;
+
+# --- a transaction that alters clones and does not end --------------------------------------------
+
+my %owner = (user => 'owner');
+$node->query(<<SQL);
+CREATE ROLE owner LOGIN CREATEDB;
+GRANT USAGE ON SCHEMA testpool TO owner;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA testpool TO owner;
+SQL
+my $claimant = $node->session(%owner);
+my $owned = $claimant->query(q{SELECT testpool.init_template('owned', NULL, 'owned')});
+$node->query('CREATE TABLE mine AS SELECT 1 AS v', %owner, database => $owned);
+my $inside = $node->session(%owner, database => $owned);
+$inside->query("BEGIN; ALTER DATABASE $owned CONNECTION LIMIT 9");
+is($claimant->try_query(q{SELECT testpool.finalize('owned')})->{err}, '',
+    'finalize ends a session in the template that alters it');
+$node->settle;
+
+my $altering = $node->session(%owner);
+
+sub alter (@databases)
+{
+    $altering->query(join ';', 'BEGIN', map { qq{ALTER DATABASE "$_" CONNECTION LIMIT 5} } @databases);
+}
+
+sub others_are_served ($while)
+{
+    is($node->query(q{SELECT testpool.release(testpool.acquire('app', '60 s'))}), '', "others are served while $while");
+}
+
+# Connects to a name in the background; its output and errors go to $out and $err.
+sub connect_to ($name)
+{
+    my $client = { out => '', err => '' };
+    $client->{psql} = IPC::Run::start(
+        [ 'psql', '-XAtq', '-d', $node->connection(%owner, database => $name), '-c', 'SELECT v FROM mine' ],
+        '>', \$client->{out}, '2>', \$client->{err});
+    $node->wait_for_connection_to($name);
+    return $client;
+}
+
+sub is_let_in ($client, $when)
+{
+    $client->{psql}->finish;
+    is("$client->{out}$client->{err}", "1\n", "and is let into a clean clone when $when");
+}
+
+my @ready = split /\n/, $node->query(
+    q{SELECT database FROM testpool.databases WHERE hash = 'owned' AND state = 'ready' ORDER BY ready_at});
+my $last = pop @ready;
+alter(@ready);
+is($claimant->query(q{SELECT testpool.acquire('owned')}), $last,
+    'an acquire passes over ready clones that somebody is altering');
+my $waiting = $node->session(%owner);
+$waiting->send(q{SELECT testpool.acquire('owned', '150 s')});
+$node->wait_until_waiting($waiting);
+others_are_served('there is no other clone');
+ok(!$waiting->answered, 'who wants one of those waits');
+$altering->query('ROLLBACK');
+$clone = $waiting->result->{out};
+ok((grep { $_ eq $clone } @ready), 'and gets one when nobody alters them any more');
+
+alter($clone);
+$waiting->query("SELECT testpool.release('$clone')");
+others_are_served('a clone cannot be cleaned');
+$altering->query('ROLLBACK');
+$node->settle;
+
+$clone = $waiting->query(q{SELECT testpool.acquire('owned')});
+alter($clone);
+TestpoolCluster::is_error($waiting->try_query("SELECT testpool.recreate('$clone')")->{error},
+    '55006', 'recreate says that somebody is altering the database', message => qr/is being altered/);
+$altering->query('ROLLBACK');
+$node->becomes_true("SELECT state = 'leased' FROM testpool.databases WHERE database = '$clone'",
+    'and it is clean when nobody does any more');
+$waiting->quit;
+$claimant->quit;
+$node->settle;
+
+my $prepared = $node->query(q{SELECT testpool.acquire('owned')}, %owner);
+$node->query("BEGIN; ALTER DATABASE $prepared CONNECTION LIMIT 5; PREPARE TRANSACTION 'left'", %owner,
+    database => $prepared);
+$node->query("SELECT testpool.release('$prepared')", %owner);
+$node->becomes_true("SELECT NOT EXISTS (SELECT FROM pg_database WHERE datname = '$prepared')",
+    'a clone that was altered by a prepared transaction inside goes, and the transaction with it');
+$node->settle;
+
+# --- the same with names ---------------------------------------------------------------------------
+
+is($node->query('SELECT v FROM mine', %owner, database => 'owned~name'), 1, 'a clone that is asked for by name');
+my $first = $node->oid_of('owned~name');
+alter('owned~name');
+$node->query(q{SELECT testpool.release('owned~name')}, %owner);
+others_are_served('a name cannot be taken from its clone');
+my $next_client = connect_to('owned~name');
+others_are_served('somebody waits for that name');
+$altering->query('ROLLBACK');
+is_let_in($next_client, 'that is over');
+isnt($node->oid_of('owned~name'), $first, 'which is another one');
+
+$node->query('CREATE DATABASE other', %owner);
+$altering->query('BEGIN; ALTER DATABASE other RENAME TO "owned~other"');
+my $rival = connect_to('owned~other');
+others_are_served('another database may be about to bear a name');
+$altering->query('ROLLBACK');
+is_let_in($rival, 'it does not');
+$node->query('DROP DATABASE other');
+
+alter('owned~other');
+my $reset = $node->session;
+$reset->send('SELECT testpool.reset()');
+$node->wait_until_waiting($reset);
+$altering->query('ROLLBACK');
+is($reset->result->{err}, '', 'reset waits for what somebody alters');
+$_->quit for $reset, $altering;
+unlike(slurp_file($node->logfile), qr/lock timeout/, 'and testpool never waits for a lock of theirs');
 
 $node->finish;

@@ -80,7 +80,7 @@ class Nuisances(Faults):
         self.clients = clients
         self.faults = {self.terminate: 14, self.cancel: 10, self.checkpoint: 10, self.pause_process: 8,
                        self.kill_clients: 5, self.stop_clients: 3, self.take_connections: 5,
-                       self.lock_tables: 5, self.resize: 5}
+                       self.lock_tables: 5, self.alter_databases: 5, self.resize: 5}
 
     def terminate(self):
         ask(f"SELECT pg_terminate_backend({self.some_process()})")
@@ -135,6 +135,19 @@ class Nuisances(Faults):
                 ["testpool.database, testpool.template", "testpool.template IN SHARE MODE",
                  "pg_database IN SHARE MODE"]))
             self.count("tables locked")
+            time.sleep(self.random.uniform(0.1, 2.5))
+        finally:
+            server.close(session)
+
+    def alter_databases(self):
+        """Some of ours, in a transaction that is left open; nothing becomes of it."""
+        session = server.open_session(user="postgres")
+        try:
+            run(session, "BEGIN")
+            for (database,) in run(session, "SELECT datname FROM pg_database WHERE datname NOT IN"
+                                   " ('postgres', 'template0', 'template1') ORDER BY random() LIMIT 4"):
+                run(session, f'ALTER DATABASE "{database}" CONNECTION LIMIT 9')
+            self.count("databases altered")
             time.sleep(self.random.uniform(0.1, 2.5))
         finally:
             server.close(session)
