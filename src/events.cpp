@@ -1,7 +1,9 @@
-// Notifications, as JSON.
+// Lines of the log, and notifications as JSON.
 
 #include "events.h"
 
+#include "errors.h"
+#include "log.h"
 #include "settings.h"
 
 namespace testpool::events {
@@ -54,9 +56,32 @@ void append_if_it_fits(StringInfo json, const char* key, const char* value) {
     json->data[before] = '\0';
 }
 
+const char* name_of(Oid role) {
+    const char* name = GetUserNameFromId(role, true);
+    return name != nullptr ? name : "?";
+}
+
+const char* because(const char* reason) {
+    return reason != nullptr ? psprintf(", reason: %s", reason) : "";
+}
+
+/// There are few templates, and as many leases as tests.
+void write_line(const char* event, const Template& t, const char* reason) {
+    log_line(LOG, "template \"%s\" was %s: database \"%s\", role \"%s\"%s", errors::shown(t.hash),
+             event, NameStr(t.database), name_of(t.owner), because(reason));
+}
+
+void write_line(const char* event, const Database& d) {
+    int level = strcmp(event, "abandoned") == 0 ? LOG : DEBUG1;
+    if (!message_level_is_interesting(level)) return;
+    log_line(level, "database \"%s\" was %s: role \"%s\", process %d%s", NameStr(d.name), event,
+             name_of(d.role), d.holder.session.pid, because(d.reason));
+}
+
 }  // namespace
 
 void note(const char* event, const Template& t, const char* reason) {
+    write_line(event, t, reason);
     StringInfoData json;
     if (!begin(&json, event)) return;
     append(&json, "template", t.name);
@@ -67,6 +92,7 @@ void note(const char* event, const Template& t, const char* reason) {
 }
 
 void note(const char* event, const Database& d) {
+    write_line(event, d);
     StringInfoData json;
     if (!begin(&json, event)) return;
     append(&json, "database", NameStr(d.name));

@@ -1,14 +1,14 @@
-// Events: what happens to templates and leases, told to whoever listens on the channel "testpool".
-// The steward notes them in the transactions in which they happen, and sends them in one of its own
-// when everybody has been answered: neither a full queue nor a lock on it can fail or hold up an
-// acquire.
+// Events: what happens to templates and leases, told to the server's log and to whoever listens on
+// the channel "testpool". The steward notes them in the transactions in which they happen, and
+// sends notifications in a transaction of its own when everybody has been answered: neither a full
+// queue nor a lock on it can fail or hold up an acquire.
 #pragma once
 
 #include "state.h"
 
 namespace testpool::events {
 
-/// Notes an event, if testpool.notify is on.
+/// Logs an event; and notes it to be sent, if testpool.notify is on.
 void note(const char* event, const Template& t, const char* reason = nullptr);
 void note(const char* event, const Database& d);
 

@@ -5,6 +5,7 @@
 #include "catalog.h"
 #include "errors.h"
 #include "events.h"
+#include "log.h"
 #include "pg/interrupts.h"
 #include "pg/transaction.h"
 #include "points.h"
@@ -22,9 +23,10 @@ bool stale = true;      // the tables have to be read (again)
 bool unchecked = true;  // templates may have been spoiled before this process began
 MemoryContext loop_memory;
 
-void report(ErrorData* failure) {
-    ereport(LOG, (errcode(failure->sqlerrcode), errmsg("testpool: %s", failure->message),
-                  failure->detail != nullptr ? errdetail_internal("%s", failure->detail) : 0));
+void report(const ErrorData* failure) {
+    bool detailed = failure->detail != nullptr;
+    log_line(WARNING, "%s%s%s", failure->message, detailed ? ": " : "",
+             detailed ? failure->detail : "");
 }
 
 /// Changes the state in a transaction. After an error memory and catalog may differ: read anew.

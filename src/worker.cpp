@@ -3,6 +3,7 @@
 
 #include "database.h"
 #include "errors.h"
+#include "log.h"
 #include "pg/interrupts.h"
 #include "pg/transaction.h"
 #include "settings.h"
@@ -48,12 +49,17 @@ void tidy_up() {
     static int recycled = 0;
     if (++recycled % often_enough != 0) return;
     if (ErrorData* failure = attempt(database::vacuum_catalogs))
-        ereport(LOG, (errmsg("testpool: could not vacuum its catalogs: %s", failure->message)));
+        log_line(WARNING, "could not vacuum its catalogs: %s", failure->message);
 }
 
 /// A rewind holds a lock beyond its transactions. PostgreSQL gives such a lock back when a
 /// transaction is aborted; a worker that ends between two of them would leave it behind for ever.
 void give_locks_back(int /*code*/, Datum /*argument*/) { LockReleaseSession(DEFAULT_LOCKMETHOD); }
+
+void tell_idle() {
+    pgstat_report_activity(STATE_IDLE, nullptr);
+    set_ps_display("idle");
+}
 
 void do_job(const Job& job, int desk) {
     const char* activity = psprintf("%s database %s", verb_of(job.task), NameStr(job.name));
@@ -67,10 +73,12 @@ void do_job(const Job& job, int desk) {
     }
     outcome.microseconds = GetCurrentTimestamp() - start;
     board::finish_job(desk, outcome);
+    if (outcome.sqlstate == 0)
+        log_line(DEBUG1, "%s database \"%s\" took %.1f ms", verb_of(job.task), NameStr(job.name),
+                 static_cast<double>(outcome.microseconds) / 1000);
     if (job.task == Task::rewind || job.task == Task::drop) tidy_up();
     pgstat_report_stat(false);
-    pgstat_report_activity(STATE_IDLE, nullptr);
-    set_ps_display("idle");
+    tell_idle();
 }
 
 void sleep() {
@@ -93,6 +101,7 @@ void pin_settings() {
 [[noreturn]] void run(int desk) {
     MemoryContext memory =
         AllocSetContextCreate(TopMemoryContext, "testpool job", ALLOCSET_DEFAULT_SIZES);
+    tell_idle();
     for (;;) {
         MemoryContextSwitchTo(memory);
         Job job;

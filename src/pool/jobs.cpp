@@ -4,6 +4,7 @@
 #include "database.h"
 #include "errors.h"
 #include "events.h"
+#include "log.h"
 #include "plan.h"
 #include "pool/bounds.h"
 #include "settings.h"
@@ -284,11 +285,10 @@ void sealed(const State& state, Template& t, const Outcome& outcome) {
         choose_copying(state, t);
         board::remove_lease(key_of(t));
         events::note("finalized", t);
-        ereport(LOG, (errmsg("testpool: template \"%s\" is finalized", errors::shown(t.hash))));
     } else {
         t.error = error_of(outcome);
-        ereport(LOG, (errmsg("testpool: template \"%s\" could not be finalized: %s",
-                             errors::shown(t.hash), outcome.message)));
+        log_line(WARNING, "template \"%s\" could not be finalized: %s", errors::shown(t.hash),
+                 outcome.message);
     }
     catalog::update(t);
 }
@@ -301,8 +301,8 @@ void dropped(Template& t, const Outcome& outcome) {
     } else {
         board::count_failure(t.id, outcome.message);
         t.retry_at = retry_time(t.failures++);
-        ereport(LOG, (errmsg("testpool: database \"%s\" could not be dropped: %s",
-                             NameStr(t.database), outcome.message)));
+        log_line(WARNING, "database \"%s\" could not be dropped: %s", NameStr(t.database),
+                 outcome.message);
     }
     catalog::update(t);
 }
@@ -313,8 +313,7 @@ void fail(State& state, Database& d, const Outcome& outcome) {
     board::count_failure(d.of->id, outcome.message);
     d.retry_at = retry_time(d.of->failures);
     catalog::update(d);
-    ereport(LOG,
-            (errmsg("testpool: database \"%s\" failed: %s", NameStr(d.name), outcome.message)));
+    log_line(WARNING, "database \"%s\" failed: %s", NameStr(d.name), outcome.message);
     Request request;
     for (uint64 ticket = 0; board::next_request(ticket, &request); ticket = request.ticket)
         if (request.verb == Verb::recreate && request.accepted &&
@@ -369,8 +368,8 @@ void rewind_refused(State& state, Database& d, const Outcome& outcome) {
     set_text(state, d.clone_reason, outcome.message);
     if (!OidIsValid(d.role)) set_text(state, d.of->clone_reason, outcome.message);
     catalog::update(d);
-    ereport(LOG, (errmsg("testpool: database \"%s\" is cloned again, not rewound: %s",
-                         NameStr(d.name), outcome.message)));
+    log_line(LOG, "database \"%s\" is cloned again, not rewound: %s", NameStr(d.name),
+             outcome.message);
 }
 
 void cloned(State& state, Database& d, const Outcome& outcome) {

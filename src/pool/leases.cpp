@@ -397,8 +397,6 @@ bool end_if_over(State& state, const Lease& lease) {
     if (abandoned) {
         board::count(d->of->id, Count::abandoned);
         events::note("abandoned", *d);
-        ereport(LOG, (errmsg("testpool: the lease of database \"%s\" was abandoned by process %d",
-                             NameStr(d->name), lease.session.pid)));
     }
     if (over || abandoned) recycle(state, *d);
     return over || abandoned;

@@ -113,8 +113,6 @@ void discard(State& state, Template& t, const char* reason, bool tell_waiting) {
     board::remove_lease(key_of(t));
     events::note("discarded", t, reason);
     if (tell_waiting) fail_waiting(t, errors::discarded_reply(t.hash, t.reason));
-    ereport(LOG, (errmsg("testpool: template \"%s\" was discarded: %s", errors::shown(t.hash),
-                         reason != nullptr ? reason : "no reason given")));
 }
 
 void discard_if_gone(State& state, Template& t) {

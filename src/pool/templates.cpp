@@ -76,8 +76,6 @@ void claim(State& state, const Request& request) {
     MemoryContextSwitchTo(caller);
     post_claim(*t);
     events::note("claimed", *t);
-    ereport(LOG, (errmsg("testpool: template \"%s\" is being built in database \"%s\"",
-                         errors::shown(t->hash), NameStr(t->database))));
 }
 
 Reply built(const Template& t) {

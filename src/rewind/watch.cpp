@@ -4,6 +4,8 @@
 
 #include "rewind/watch.h"
 
+#include "log.h"
+
 #ifdef __linux__
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -48,9 +50,9 @@ bool open_queue() {
     queue = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     unavailable = queue < 0;
     if (unavailable)
-        ereport(LOG, (errmsg("testpool: rewinding looks at every file of a database, because the "
-                             "kernel cannot tell what is written: %m"),
-                      errhint("Raise fs.inotify.max_user_instances.")));
+        log_line(LOG,
+                 "rewinding looks at every file of a database, because the kernel cannot tell what "
+                 "is written: %m");
     else
         ReserveExternalFD();
     return queue >= 0;

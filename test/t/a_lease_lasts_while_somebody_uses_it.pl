@@ -21,7 +21,7 @@ sub state_of
 sub given_up_a_grace_after
 {
     my ($database, $left_at, $grace) = @_;
-    my $ended_at = $node->time_of_log_line(qr/the lease of database "$database" was abandoned/);
+    my $ended_at = $node->time_of_log_line(qr/database "$database" was abandoned/);
     # The log's times are cut off after the millisecond.
     return $node->query(<<SQL) eq 't';
 SELECT timestamptz '$ended_at' + interval '1 ms' - timestamptz '$left_at' >= interval '$grace'
