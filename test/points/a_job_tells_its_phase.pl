@@ -53,9 +53,13 @@ rewind_shows('flushed', 'writing files');
 rewind_shows('stamped', 'writing files');
 $node->settle;
 
-shows("clone-$_->[0]", 'create', $_->[1], sub { $holder->query(q{SELECT testpool.acquire('app')}) })
-  for [ 'created', 'copying files' ], [ 'flushed', 'writing files' ];
-$node->settle;
+for ([ 'created', 'copying files' ], [ 'flushed', 'writing files' ])
+{
+    my ($point, $phase) = @$_;
+    my $wanted = $node->query('SELECT ready + 1 FROM testpool.templates');
+    shows("clone-$point", 'create', $phase, sub { $holder->send("SELECT testpool.prewarm('app', $wanted)") });
+    $holder->result;
+}
 shows('drop-emptied', 'drop', 'ending sessions', sub { $node->query(q{SELECT testpool.discard('app')}) });
 $node->settle;
 
