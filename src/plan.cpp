@@ -71,8 +71,8 @@ bool lacks_room(Pools pools, Limits limits, int (*lack)(const Pool&)) {
 }  // namespace
 
 int target(const Demand& demand) {
-    int taken_meanwhile =
-        static_cast<int>(std::ceil(demand.acquires_per_second * demand.seconds_to_prepare));
+    double taken = demand.acquires_per_second * demand.seconds_to_prepare;
+    int taken_meanwhile = static_cast<int>(std::ceil(taken + std::sqrt(taken)));
     int wanted = std::max({demand.pool_size, taken_meanwhile, demand.peak - demand.leased});
     return std::clamp(wanted, 0, std::max(0, demand.pool_max - demand.leased));
 }

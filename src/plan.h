@@ -48,9 +48,9 @@ struct Demand {
     int pool_size;  // clones to keep ready, at least
     int pool_max;
     int leased;
-    int peak;  // the most that were leased at once, of late
-    double acquires_per_second;
-    double seconds_to_prepare;  // a clone, by cloning or rewinding
+    int peak;                    // the most that were leased at once, of late
+    double acquires_per_second;  // at most, of late
+    double seconds_to_prepare;   // a clone, by cloning or rewinding
 };
 
 /// What waits to be dropped, and what there is to say about it.
@@ -69,7 +69,7 @@ struct Step {
 };
 
 /// How many clones to keep ready: as many as were in use at once, and as many as are taken while
-/// one is prepared.
+/// one is prepared, with a margin because they are not taken at even intervals.
 int target(const Demand& demand);
 /// How many may be ready or nearly so; more are dropped. While all that were in use at once are
 /// leased, a target's worth is ready beside them: those are not dropped when the former come back.

@@ -19,6 +19,7 @@ int max_size;
 int min_free_space;
 int max_drop_debt;
 int template_ttl;
+int shrink_after;
 int workers;
 int acquire_timeout;
 int template_timeout;
@@ -127,6 +128,8 @@ void define_times() {
     integer("testpool.template_ttl", &template_ttl, 7 * SECS_PER_DAY, {0, INT_MAX}, PGC_SIGHUP,
             GUC_UNIT_S, "After how long without use a template is dropped.",
             "0: never. One of which a clone is leased or kept is in use.");
+    integer("testpool.shrink_after", &shrink_after, 10 * SECS_PER_MINUTE, {1, SECS_PER_DAY},
+            PGC_SIGHUP, GUC_UNIT_S, "How long a pool stays as large as its load made it.");
     integer("testpool.lease_grace", &lease_grace, 10'000, {0, longest_timeout}, PGC_SIGHUP,
             GUC_UNIT_MS, "How long a lease outlives its session once nobody is in the database.");
 }

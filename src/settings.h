@@ -21,6 +21,7 @@ extern int max_size;        // MB
 extern int min_free_space;  // MB
 extern int max_drop_debt;   // MB
 extern int template_ttl;    // s
+extern int shrink_after;    // s
 extern int workers;
 extern int acquire_timeout;
 extern int template_timeout;

@@ -29,8 +29,8 @@ void put_row(ReturnSetInfo* result, const Tally& tally) {
     for (int64 number : tally.counts) put(Int64GetDatum(number));
     for (double share : {0.50, 0.95, 0.99})
         put(Float8GetDatum(milliseconds(histogram::percentile(tally.waits, share))));
-    Minute last = board::last_minutes(tally, GetCurrentTimestamp());
-    put(Float8GetDatum(milliseconds(last.waited_us)));
+    int64 recently_waited_us = board::recently_waited_us(tally, GetCurrentTimestamp());
+    put(Float8GetDatum(milliseconds(recently_waited_us)));
     put(Int32GetDatum(tally.gauges.most_leased));
     put(Int32GetDatum(tally.gauges.debt));
     put(Int64GetDatum(tally.gauges.debt_bytes));

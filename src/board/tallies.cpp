@@ -1,6 +1,9 @@
 // Tallies: counted by the steward, read by anybody.
 
 #include "board/memory.h"
+#include "settings.h"
+
+#include <cmath>
 
 namespace testpool::board {
 
@@ -31,13 +34,32 @@ void change(int32 of, Change change) {
 
 int64& at(Tally& tally, Count what) { return tally.counts[static_cast<size_t>(what)]; }
 
-int64 minute_of(TimestampTz time) { return time / (SECS_PER_MINUTE * USECS_PER_SEC); }
+constexpr int64 minute_us = SECS_PER_MINUTE * USECS_PER_SEC;
 
-Minute& this_minute(Tally& tally, TimestampTz now) {
-    int64 number = minute_of(now);
-    Minute& minute = tally.minutes[number % Tally::minutes_kept];
-    if (minute.number != number) minute = {number, 0, 0, 0};
-    return minute;
+int64 peak_us() { return settings::shrink_after * USECS_PER_SEC / Tally::kept; }
+
+/// The present one of the spans of time that are kept, each so long.
+template <class Span>
+Span& present(std::array<Span, Tally::kept>& spans, int64 length_us, TimestampTz now) {
+    int64 number = now / length_us;
+    Span& span = spans[number % Tally::kept];
+    if (span.number != number) span = {.number = number};
+    return span;
+}
+
+template <class Span, class Each>
+void each_recent(const std::array<Span, Tally::kept>& spans, int64 length_us, TimestampTz now,
+                 Each each) {
+    int64 number = now / length_us;
+    for (const Span& span : spans)
+        if (span.number <= number && span.number > number - Tally::kept) each(span);
+}
+
+/// The mean of the last seconds, in which the latest ones count most.
+double acquires_per_second(const Tally& tally, TimestampTz now) {
+    constexpr double memory_us = 10.0 * USECS_PER_SEC;
+    double fades = std::exp(-static_cast<double>(now - tally.acquired_at) / memory_us);
+    return tally.acquires_per_second * fades + USECS_PER_SEC / memory_us;
 }
 
 }  // namespace
@@ -53,11 +75,12 @@ void count_acquire(int32 of, int64 waited_us, int32 leased) {
         at(tally, Count::waited_us) += waited_us;
         histogram::count(tally.waits, waited_us);
         tally.gauges.most_leased = std::max(tally.gauges.most_leased, leased);
-        tally.used_at = now;
-        Minute& minute = this_minute(tally, now);
-        minute.acquires++;
-        minute.waited_us += waited_us;
-        minute.leased = std::max(minute.leased, leased);
+        tally.acquires_per_second = acquires_per_second(tally, now);
+        tally.acquired_at = tally.used_at = now;
+        present(tally.minutes, minute_us, now).waited_us += waited_us;
+        Peak& peak = present(tally.peaks, peak_us(), now);
+        peak.leased = std::max(peak.leased, leased);
+        peak.acquires_per_second = std::max(peak.acquires_per_second, tally.acquires_per_second);
     });
 }
 
@@ -66,7 +89,7 @@ void count_timeout(int32 of, int64 waited_us) {
     change(of, [&](Tally& tally) {
         at(tally, Count::timeouts)++;
         at(tally, Count::waited_us) += waited_us;
-        this_minute(tally, now).waited_us += waited_us;
+        present(tally.minutes, minute_us, now).waited_us += waited_us;
     });
 }
 
@@ -89,7 +112,7 @@ void count_refusal(int32 of, const char* why) {
 void note_demand(int32 of, int32 clones) {
     TimestampTz now = GetCurrentTimestamp();
     change(of, [&](Tally& tally) {
-        int32& peak = this_minute(tally, now).leased;
+        int32& peak = present(tally.peaks, peak_us(), now).leased;
         peak = std::max(peak, clones);
         tally.used_at = now;
     });
@@ -128,14 +151,9 @@ void reset_tallies() {
     });
 }
 
-Minute last_minutes(const Tally& tally, TimestampTz now) {
-    Minute sum{};
-    for (const Minute& minute : tally.minutes) {
-        if (minute.number <= minute_of(now) - Tally::minutes_kept) continue;
-        sum.waited_us += minute.waited_us;
-        sum.acquires += minute.acquires;
-        sum.leased = std::max(sum.leased, minute.leased);
-    }
+int64 recently_waited_us(const Tally& tally, TimestampTz now) {
+    int64 sum = 0;
+    each_recent(tally.minutes, minute_us, now, [&](const Minute& m) { sum += m.waited_us; });
     return sum;
 }
 
@@ -144,15 +162,6 @@ namespace {
 double mean_seconds(int64 microseconds, int64 number) {
     if (number == 0) return 0;
     return static_cast<double>(microseconds) / static_cast<double>(number) / USECS_PER_SEC;
-}
-
-/// Of this minute and the one before.
-double acquires_per_second(const Tally& tally, TimestampTz now) {
-    int64 acquires = 0;
-    for (const Minute& minute : tally.minutes)
-        if (minute.number >= minute_of(now) - 1) acquires += minute.acquires;
-    constexpr int64 minute_us = SECS_PER_MINUTE * USECS_PER_SEC;
-    return static_cast<double>(acquires) / mean_seconds(minute_us + now % minute_us, 1);
 }
 
 }  // namespace
@@ -167,8 +176,10 @@ Usage usage_of(int32 of) {
         int64 clones = at(*tally, Count::clones);
         int64 clone_us = at(*tally, Count::clone_us);
         usage.used_at = tally->used_at;
-        usage.peak = last_minutes(*tally, now).leased;
-        usage.acquires_per_second = acquires_per_second(*tally, now);
+        each_recent(tally->peaks, peak_us(), now, [&](const Peak& p) {
+            usage.peak = std::max(usage.peak, p.leased);
+            usage.acquires_per_second = std::max(usage.acquires_per_second, p.acquires_per_second);
+        });
         usage.seconds_to_clone = mean_seconds(clone_us, clones);
         usage.seconds_to_prepare =
             mean_seconds(at(*tally, Count::rewind_us) + clone_us, rewinds + clones);

@@ -34,22 +34,31 @@ struct Gauges {
     int64 debt_bytes;
 };
 
+/// What was waited in one of the last minutes.
 struct Minute {
     int64 number;  // since the epoch
     int64 waited_us;
-    int64 acquires;
-    int32 leased;  // at most, at once
+};
+
+/// The most that was asked of the pool in a tenth of testpool.shrink_after.
+struct Peak {
+    int64 number;  // since the epoch
+    int32 leased;  // at once
+    double acquires_per_second;
 };
 
 struct Tally {
-    static constexpr int minutes_kept = 10;
+    static constexpr int kept = 10;
 
     int32 of;  // a template's id; 0: free
     TimestampTz since;
     TimestampTz used_at;
     std::array<int64, static_cast<size_t>(Count::count)> counts;
     histogram::Histogram waits;
-    std::array<Minute, minutes_kept> minutes;
+    std::array<Minute, kept> minutes;
+    std::array<Peak, kept> peaks;
+    double acquires_per_second;  // as of the last acquire
+    TimestampTz acquired_at;
     Gauges gauges;
     TimestampTz failed_at;
     char error[256];
@@ -66,7 +75,7 @@ void count_acquire(int32 of, int64 waited_us, int32 leased);
 void count_timeout(int32 of, int64 waited_us);
 void count_failure(int32 of, const char* error);
 void count_refusal(int32 of, const char* why);
-/// So many clones are wanted for the next minutes.
+/// So many clones are wanted until testpool.shrink_after has passed.
 void note_demand(int32 of, int32 clones);
 void note_debt(int32 of, int32 databases, int64 bytes);
 void forget_tally(int32 of);
@@ -75,14 +84,14 @@ void forget_tally(int32 of);
 bool tally_at(int index, Tally* tally);
 void reset_tallies();
 
-/// The sums of the last ten minutes, and the most leased in them.
-Minute last_minutes(const Tally& tally, TimestampTz now);
+/// Of the last ten minutes.
+int64 recently_waited_us(const Tally& tally, TimestampTz now);
 
-/// What the last minutes tell of the next ones.
+/// What the past tells of the future.
 struct Usage {
     TimestampTz used_at;
-    int32 peak;
-    double acquires_per_second;
+    int32 peak;                  // leases at once, of late
+    double acquires_per_second;  // at most, of late
     double seconds_to_prepare;
     double seconds_to_clone;
 };

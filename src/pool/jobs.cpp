@@ -133,7 +133,7 @@ int keep_of(State& state, const Template& t) {
     demand.peak = std::max(demand.peak, demand.leased);
     int keep = plan::keep(demand);
     if (keep > settings::pool_size)  // it shrinks when it is idle
-        look_again(state, GetCurrentTimestamp() + SECS_PER_MINUTE * USECS_PER_SEC);
+        look_again(state, GetCurrentTimestamp() + settings::shrink_after * USECS_PER_SEC / 10);
     return std::max(keep, t.prewarm);
 }
 

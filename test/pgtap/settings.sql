@@ -22,6 +22,7 @@ INSERT INTO contract VALUES
     ('testpool.private', 'bool', NULL, 'sighup'),
     ('testpool.recycle', 'enum', NULL, 'sighup'),
     ('testpool.root_template', 'string', NULL, 'sighup'),
+    ('testpool.shrink_after', 'integer', 's', 'sighup'),
     ('testpool.template', 'string', NULL, 'user'),
     ('testpool.template_ttl', 'integer', 's', 'sighup'),
     ('testpool.template_timeout', 'integer', 'ms', 'user'),

@@ -117,7 +117,7 @@ TEST(Target, a_pool_grows_ahead_of_what_is_taken_while_a_clone_is_made) {
     Demand demand = idle;
     demand.acquires_per_second = 2;
     demand.seconds_to_prepare = 2.2;
-    EXPECT_EQ(target(demand), 5);
+    EXPECT_EQ(target(demand), 7);  // 4.4 and a margin of 2.1
     demand.seconds_to_prepare = 0.002;
     EXPECT_EQ(target(demand), 2);
 }
