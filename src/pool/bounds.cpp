@@ -119,8 +119,7 @@ bool has_expired(State& state, const Template& t) {
 
 bool waits_for_clone(const State& state, const Template& t) {
     int coming = 0;
-    for (Database& d : databases(state))
-        coming += d.of == &t && (is_ready(d) || will_be_ready(d));
+    for (Database& d : databases(state)) coming += d.of == &t && (is_ready(d) || will_be_ready(d));
     return t.waiting > coming;
 }
 

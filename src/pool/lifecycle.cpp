@@ -6,6 +6,7 @@
 #include "database.h"
 #include "errors.h"
 #include "events.h"
+#include "log.h"
 #include "settings.h"
 
 namespace testpool::pool {
@@ -162,9 +163,8 @@ void recycle(State& state, Database& d) {
 bool pass_over(State& state, Database& d) {
     if (!database::is_being_altered(d.oid)) return false;
     if (d.passed_over_until == 0)
-        ereport(LOG, (errmsg("testpool: database \"%s\" is passed over while somebody's "
-                             "transaction alters it",
-                             NameStr(d.name))));
+        log_line(LOG, "database \"%s\" is passed over while somebody's transaction alters it",
+                 NameStr(d.name));
     d.passed_over_until = GetCurrentTimestamp() + alteration_us;
     look_again(state, d.passed_over_until);
     return true;
