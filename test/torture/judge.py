@@ -195,9 +195,9 @@ HARMLESS = re.compile(r"58P01.*(replication slot|pg_stat_tmp|statistics file|bac
 AUTOVACUUM = re.compile(r'CONTEXT:  automatic (?:analyze|vacuum) of table "(\w+)\.')
 
 
-def was_half_rewound(context, log):
+def was_half_rewound(entry, log):
     """Autovacuum may come into a database whose rewind was cut off, before it is cloned again."""
-    database = AUTOVACUUM.search(context)
+    database = AUTOVACUUM.search(entry)
     return database and f'database "{database[1]}" is cloned again, not rewound: ' in log
 
 
@@ -206,8 +206,9 @@ def log_is_clean(killed):
     with open(path, encoding="utf-8", errors="replace") as file:
         log = file.read()
     lines = log.splitlines()
-    for line, context in zip(lines, [*lines[1:], ""]):
-        if CORRUPTION.search(line) and not HARMLESS.search(line) and not was_half_rewound(context, log):
+    for line, next_line in zip(lines, [*lines[1:], ""]):
+        harmless = HARMLESS.search(line) or was_half_rewound(f"{line}\n{next_line}", log)
+        if CORRUPTION.search(line) and not harmless:
             yield f"in the log: {line}"
     by_points = set(re.findall(r"\[(\d+)\].*testpool: point [a-z-]+: kill", log))
     for line in re.findall(r".*was terminated by signal.*", log):
