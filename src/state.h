@@ -91,6 +91,7 @@ struct State {
     List* awaited = NIL;         // names of databases that clients wait to connect to
     TimestampTz used_at = 0;     // when somebody last acquired
     bool drops_awaited = false;  // a session waits until something is dropped
+    int unposted = 0;            // leases and claims for which the board has no place
 };
 
 /// A List of pointers as a range.

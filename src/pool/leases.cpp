@@ -250,10 +250,10 @@ std::optional<Reply> acquire(State& state, const Request& request) {
 }
 
 std::optional<Reply> release(State& state, const Request& request) {
-    held(state, request);
+    Database& d = held(state, request);
     Lease lease;
-    if (!board::find_lease(NameStr(request.database), &lease) || lease.end != LeaseEnd::none)
-        errors::not_leased(NameStr(request.database));  // its release is on the way already
+    if (!board::find_lease(NameStr(d.name), &lease)) errors::no_place(NameStr(d.name));
+    if (lease.end != LeaseEnd::none) errors::not_leased(NameStr(d.name));  // it is on its way
     return Reply{};
 }
 
@@ -280,7 +280,7 @@ std::optional<Reply> keep(State& state, const Request& request) {
     d.state = DatabaseState::kept;
     set_text(state, d.reason, request.has_text ? request.text : nullptr);
     catalog::update(d);
-    post_lease(d);
+    if (!post_lease(d)) errors::no_place(NameStr(d.name));
     events::note("kept", d);
     Reply reply = leased(d);
     reply.granted = 0;
@@ -326,7 +326,7 @@ void take_back(State& state, const Reply& reply) {
     }
 }
 
-void post_leases(const State& state) {
+void post_leases(State& state) {
     Lease lease{};
     for (int i = board::lease_room() - 1; i >= 0; i--) {
         if (!board::lease_at(i, &lease)) continue;
@@ -335,10 +335,19 @@ void post_leases(const State& state) {
                 : find_database(state, static_cast<int64>(lease.key)) == nullptr)
             board::remove_lease(lease.key);
     }
+    state.unposted = 0;
     for (Database& d : databases(state))
-        if (OidIsValid(d.role)) post_lease(d);
+        if (OidIsValid(d.role)) state.unposted += !post_lease(d);
     for (Template& t : templates(state))
-        if (t.state == TemplateState::building) post_claim(t);
+        if (t.state == TemplateState::building) state.unposted += !post_claim(t);
+}
+
+void mend(State& state) {
+    for (Database& d : databases(state)) {
+        bool held = d.state == DatabaseState::leased || d.state == DatabaseState::kept;
+        bool free = d.state == DatabaseState::ready;
+        if (OidIsValid(d.role) ? free : held) recycle(state, d);
+    }
 }
 
 namespace {
