@@ -637,7 +637,13 @@ BEGIN ATOMIC
       FROM testpool.stats s WHERE s.failures > 0
     UNION ALL
     SELECT format('Database %s has been kept for more than a day: release it when you have seen enough.', database)
-      FROM testpool.databases WHERE state = 'kept' AND leased_at < now() - interval '1 day';
+      FROM testpool.databases WHERE state = 'kept' AND leased_at < now() - interval '1 day'
+    UNION ALL
+    SELECT format('Database %s is named like testpool''s, but testpool does not know it and will not drop it: do so if nobody needs it.', datname)
+      FROM pg_database d, LATERAL (SELECT current_setting('testpool.name_prefix')) p(prefix)
+     WHERE starts_with(datname, prefix) AND substr(datname, length(prefix) + 1) ~ '^(template|[0-9]+)_[0-9]+$'
+       AND NOT EXISTS (SELECT FROM testpool.templates t WHERE t.database = d.datname)
+       AND NOT EXISTS (SELECT FROM testpool.databases c WHERE c.database = d.datname);
 END;
 COMMENT ON FUNCTION testpool.advice() IS
 'What could be better, one sentence a row: settings that make tests wait, work that need not be, what failed. Reads testpool.stats and pg_settings. Returns nothing if all is well. Does not block. Privileges: EXECUTE.';

@@ -268,6 +268,26 @@ bool is_open(const char* name) {
     return open;
 }
 
+List* look_like_ours() {
+    static Statement<1> alike{R"(
+        SELECT datname FROM pg_catalog.pg_database
+         WHERE pg_catalog.starts_with(datname, $1)
+           AND pg_catalog.substr(datname, pg_catalog.length($1) + 1) ~ '^(template|[0-9]+)_[0-9]+$'
+         ORDER BY oid)",
+                              {TEXTOID}};
+    MemoryContext caller = CurrentMemoryContext;
+    List* names = NIL;
+    spi([&] {
+        alike.each_row({Value::of(const_cast<const char*>(settings::name_prefix))},
+                       [&](const Row& row) {
+                           MemoryContext inner = MemoryContextSwitchTo(caller);
+                           names = lappend(names, pstrdup(row.text(1)));
+                           MemoryContextSwitchTo(inner);
+                       });
+    });
+    return names;
+}
+
 NameData open(Oid oid, Oid role, const NameData* name) {
     NameData opened{};
     bool found = change_database_row(oid, [&](HeapTuple row, TupleDesc desc) {
