@@ -50,8 +50,11 @@ Facts facts_of(Oid oid) {
 }
 
 /// The directory of a database that is not in pg_database: a crash in the middle of CREATE DATABASE
-/// leaves it, and PostgreSQL never removes it.
+/// leaves it, and PostgreSQL never removes it. If its commit failed, on a full disk for example,
+/// its pages are still in memory: no checkpoint could ever write them once the files are gone.
 void remove_leftovers(Oid oid) {
+    DropDatabaseBuffers(oid);
+    ForgetDatabaseSyncRequests(oid);
     spi([&] {
         static Statement<0> tablespaces{
             "SELECT oid FROM pg_catalog.pg_tablespace WHERE spcname <> 'pg_global'", {}};

@@ -44,7 +44,7 @@ struct Template {
     TimestampTz retry_at;
 
     // Not in the catalog:
-    Reply error;               // of the last seal
+    Reply error;               // of the last seal, or the last clone, that failed
     int waiting;               // acquires that wait for a clone
     uint64 oldest_ticket;      // of those
     int prewarm;               // clones that prewarm() waits for

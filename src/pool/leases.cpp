@@ -118,10 +118,16 @@ void append_oldest_leases(StringInfo text, const State& state, const Template& t
 }
 
 const char* last_error(const State& state, const Template& t) {
-    const char* error = nullptr;
+    const char* error = t.failures > 0 && t.error.sqlstate != 0 ? t.error.message : nullptr;
     for (Database& d : databases(state))
         if (d.of == &t && d.state == DatabaseState::failed && d.error != nullptr) error = d.error;
     return error;
+}
+
+/// Clones fail because the server lacks something: disk space, memory, files.
+bool lacks_resources(const Template& t) {
+    return t.failures > 0 &&
+           ERRCODE_TO_CATEGORY(t.error.sqlstate) == ERRCODE_INSUFFICIENT_RESOURCES;
 }
 
 [[noreturn]] void timed_out(const State& state, const Template& t, const Request& request) {
@@ -149,15 +155,20 @@ const char* last_error(const State& state, const Template& t) {
     if (const char* error = last_error(state, t))
         appendStringInfo(&detail, " The last failure: %s.", error);
     append_oldest_leases(&detail, state, t);
-    ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-                    errmsg("no clone of template \"%s\" became ready in time",
-                           t.is_root() ? settings::root_template : errors::shown(t.hash)),
-                    errdetail_internal("%s", detail.data),
-                    errhint("Release databases sooner, raise testpool.pool_max, or wait longer "
-                            "with testpool.acquire_timeout.%s",
-                            request.verb == Verb::connect
-                                ? " For a connection, authentication_timeout counts as well."
-                                : "")));
+    bool lacking = lacks_resources(t);
+    ereport(ERROR,
+            (errcode(lacking ? t.error.sqlstate : ERRCODE_LOCK_NOT_AVAILABLE),
+             errmsg("no clone of template \"%s\" became ready in time",
+                    t.is_root() ? settings::root_template : errors::shown(t.hash)),
+             errdetail_internal("%s", detail.data),
+             lacking
+                 ? errhint("Free what the server lacks, or raise its limit. Clones are then made "
+                           "by themselves.")
+                 : errhint("Release databases sooner, raise testpool.pool_max, or wait longer "
+                           "with testpool.acquire_timeout.%s",
+                           request.verb == Verb::connect
+                               ? " For a connection, authentication_timeout counts as well."
+                               : "")));
     pg_unreachable();
 }
 
