@@ -77,8 +77,8 @@ struct Database {
     const char* clone_reason;  // why it was not rewound
 
     // Not in the catalog:
-    bool rewindable;  // its files were stamped since the server started
-    int keeper;       // the desk of the worker that did it, and that watches them
+    bool rewindable;                // its files were stamped since the server started
+    int keeper;                     // the desk of the worker that did it, and that watches them
     TimestampTz passed_over_until;  // somebody's transaction was seen to be altering it
 };
 
