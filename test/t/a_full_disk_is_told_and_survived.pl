@@ -99,10 +99,10 @@ $node->has_no_orphans('no files are left behind');
 
 # --- before it is full ----------------------------------------------------------------------------
 
-$node->query('ALTER SYSTEM SET testpool.min_free_space = 30');
+$node->query('ALTER SYSTEM SET testpool.min_free_space = 80');
 $node->query('SELECT pg_reload_conf()');
-$node->becomes_true(q{SELECT current_setting('testpool.min_free_space') = '30MB'}, 'some space is to be left free');
-fill(35);
+$node->becomes_true(q{SELECT current_setting('testpool.min_free_space') = '80MB'}, 'some space is to be left free');
+fill(30);
 $node->query('SELECT testpool.reset_stats()');
 my $ready = q{SELECT EXISTS (SELECT FROM testpool.databases WHERE state = 'ready')};
 $holder->query(q{SELECT testpool.acquire('app')}) while $node->query($ready) eq 't';
