@@ -20,6 +20,13 @@ RELATIONS = ["testpool.template", "testpool.database", "pg_database", "pg_shdepe
              "pg_db_role_setting", "pg_shdescription", "pg_shseclabel", "pg_class", "pg_attribute",
              "pg_statistic"]
 
+# Also of databases that are no more: one for each, and one for the pg_class of each.
+PG_CLASS = 1259
+STATISTICS_ENTRIES = """
+    SELECT count(*) FROM generate_series(1, (SELECT max(oid::bigint) FROM pg_database)) every(oid)
+     WHERE pg_stat_have_stats('{}', every.oid::oid, {})
+"""
+
 
 def tree(folder):
     """Number of files under a folder, and their bytes."""
@@ -34,13 +41,15 @@ def measure(data):
     found = {f"{name} (bytes, with indexes)":
              server.value(f"SELECT pg_total_relation_size('{name}')") for name in RELATIONS}
     found["databases"] = server.value("SELECT count(*) FROM pg_database")
-    found["rows of pg_stat_database"] = server.value("SELECT count(*) FROM pg_stat_database")
+    for kind, relation in [("database", 0), ("relation", PG_CLASS)]:
+        found[f"statistics entries, {kind}"] = server.value(STATISTICS_ENTRIES.format(kind, relation))
     found["base/: files"], found["base/: bytes"] = tree(data / "base")
     found["global/: files"], found["global/: bytes"] = tree(data / "global")
     found["WAL written (bytes)"] = server.value("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn")
     for index, (pid, name) in enumerate(server.processes()):
         memory = server.memory_of(pid)
         found[f"{name} {index}: own memory (kB)"] = memory["own_kb"]
+        found[f"{name} {index}: open files"] = len(os.listdir(f"/proc/{pid}/fd"))
     return found
 
 

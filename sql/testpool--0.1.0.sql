@@ -40,7 +40,8 @@ CREATE TABLE testpool.template (
     strategy_reason text,
     reason        text,
     failures      integer NOT NULL DEFAULT 0,
-    retry_at      timestamptz
+    retry_at      timestamptz,
+    proof         bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
 CREATE TABLE testpool.database (
@@ -67,7 +68,8 @@ CREATE TABLE testpool.database (
     relations     integer,
     pages         bigint,
     clone_reason  text,
-    named         boolean NOT NULL DEFAULT false
+    named         boolean NOT NULL DEFAULT false,
+    proof         bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE testpool.template IS
@@ -100,6 +102,7 @@ COMMENT ON COLUMN testpool.template.strategy_reason IS 'What that was chosen by'
 COMMENT ON COLUMN testpool.template.reason IS 'Why it was discarded';
 COMMENT ON COLUMN testpool.template.failures IS 'Clones that failed since the last one that worked';
 COMMENT ON COLUMN testpool.template.retry_at IS 'No clone, or no drop, is tried before';
+COMMENT ON COLUMN testpool.template.proof IS 'Fingerprint of id and OID on this server; a row without it is not testpool''s';
 
 COMMENT ON TABLE testpool.database IS
 'Clones: one row for each database made from a template. Written by the steward only; people read the view testpool.databases.';
@@ -126,6 +129,7 @@ COMMENT ON COLUMN testpool.database.relations IS 'Relations that the last rewind
 COMMENT ON COLUMN testpool.database.pages IS 'Pages that the last rewind put back';
 COMMENT ON COLUMN testpool.database.clone_reason IS 'Why it was cloned again rather than rewound';
 COMMENT ON COLUMN testpool.database.named IS 'It has the name that a client connected to';
+COMMENT ON COLUMN testpool.database.proof IS 'Fingerprint of id, template and OID on this server; a row without it is not testpool''s';
 
 CREATE UNIQUE INDEX template_hash ON testpool.template (hash) WHERE state <> 'discarded';
 CREATE UNIQUE INDEX template_root ON testpool.template ((hash IS NULL)) WHERE hash IS NULL;
@@ -633,7 +637,13 @@ BEGIN ATOMIC
       FROM testpool.stats s WHERE s.failures > 0
     UNION ALL
     SELECT format('Database %s has been kept for more than a day: release it when you have seen enough.', database)
-      FROM testpool.databases WHERE state = 'kept' AND leased_at < now() - interval '1 day';
+      FROM testpool.databases WHERE state = 'kept' AND leased_at < now() - interval '1 day'
+    UNION ALL
+    SELECT format('Database %s is named like testpool''s, but testpool does not know it and will not drop it: do so if nobody needs it.', datname)
+      FROM pg_database d, LATERAL (SELECT current_setting('testpool.name_prefix')) p(prefix)
+     WHERE starts_with(datname, prefix) AND substr(datname, length(prefix) + 1) ~ '^(template|[0-9]+)_[0-9]+$'
+       AND NOT EXISTS (SELECT FROM testpool.templates t WHERE t.database = d.datname)
+       AND NOT EXISTS (SELECT FROM testpool.databases c WHERE c.database = d.datname);
 END;
 COMMENT ON FUNCTION testpool.advice() IS
 'What could be better, one sentence a row: settings that make tests wait, work that need not be, what failed. Reads testpool.stats and pg_settings. Returns nothing if all is well. Does not block. Privileges: EXECUTE.';

@@ -2,6 +2,7 @@
 // written where they are declared, in sql/testpool--*.sql.
 
 #include "board/board.h"
+#include "database.h"
 #include "diff/diff.h"
 #include "errors.h"
 #include "session.h"
@@ -117,6 +118,27 @@ void require_trusted_schema() {
                               "the extension would use.",
                               GetUserNameFromId(owner, false)),
                     errhint("Rename or drop that schema; CREATE EXTENSION makes its own.")));
+}
+
+/// They are never dropped, nor taken over: nobody can say whose they are.
+void warn_of_strangers() {
+    constexpr int most_shown = 10;
+    List* names = database::look_like_ours();
+    if (names == NIL) return;
+    StringInfoData list;
+    initStringInfo(&list);
+    for (int i = 0; i < std::min(list_length(names), most_shown); i++)
+        appendStringInfo(&list, "%s\"%s\"", i > 0 ? ", " : "",
+                         static_cast<const char*>(list_nth(names, i)));
+    if (list_length(names) > most_shown) appendStringInfoString(&list, ", …");
+    ereport(
+        WARNING,
+        (errcode(ERRCODE_DUPLICATE_DATABASE),
+         errmsg("there are %d databases that are named like testpool's, and that it does not know",
+                list_length(names)),
+         errdetail("They are: %s.", list.data),
+         errhint("DROP EXTENSION without testpool.reset() leaves them behind. Drop them by hand if "
+                 "nobody needs them; testpool never will.")));
 }
 
 /// The hash that acquire() was given or finds in testpool.template; none: the steward chooses.
@@ -269,6 +291,7 @@ PG_FUNCTION_INFO_V1(testpool_created);
 Datum testpool_created(PG_FUNCTION_ARGS) {
     require_home();
     require_trusted_schema();
+    warn_of_strangers();
     session::announce_catalog_at_commit();
     PG_RETURN_VOID();
 }

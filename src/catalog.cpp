@@ -13,12 +13,26 @@ constexpr std::array database_states = {"cloning", "ready",     "leased",
                                         "kept",    "recycling", "failed"};
 
 template <class State, size_t N>
-State parse(const std::array<const char*, N>& names, const char* name) {
+std::optional<State> parse(const std::array<const char*, N>& names, const char* name) {
     for (size_t i = 0; i < N; i++)
         if (name != nullptr && strcmp(names[i], name) == 0) return static_cast<State>(i);
-    elog(ERROR, "unknown state \"%s\"", name != nullptr ? name : "");
-    pg_unreachable();
+    return std::nullopt;
 }
+
+/// A row tells testpool which database it may hand out and drop. It is believed only with this,
+/// which binds the OID to the row and to the server: not if somebody else wrote either, nor if it
+/// was restored from another server's dump. `of`: a clone's template.
+int64 proof_of(int64 id, int64 of, Oid oid) {
+    std::array<uint64, 4> parts = {GetSystemIdentifier(), static_cast<uint64>(id),
+                                   static_cast<uint64>(of), oid};
+    return static_cast<int64>(hash_bytes_extended(
+        reinterpret_cast<const unsigned char*>(parts.data()), sizeof(parts), 0));
+}
+
+constexpr int64 of_template = -1;
+
+/// The databases that every server has, and the home database, are nobody's clones.
+bool may_be_ours(Oid oid) { return oid >= FirstNormalObjectId && oid != MyDatabaseId; }
 
 void copy(NameData& field, const char* text) {
     strlcpy(NameStr(field), text != nullptr ? text : "", NAMEDATALEN);
@@ -36,14 +50,14 @@ Statement<0> select_templates{R"(
     SELECT id, hash, name, state, oid, database, exists, sealing, owner, base, pid, session_start,
            application, client, claimed_at, finalized_at, discarded_at, bytes, reason, failures,
            retry_at, sealed_at, frozen_xid, min_mxid, fingerprint, files,
-           clone_strategy, strategy_reason
+           clone_strategy, strategy_reason, proof, ctid
       FROM testpool.template ORDER BY id)",
                               {}};
 
 Statement<0> select_databases{R"(
     SELECT id, template, oid, name, state, generation, role, pid, session_start, application,
            client, created_at, ready_at, leased_at, reason, error, retry_at, recycled, recycle_us,
-           relations, pages, clone_reason, named
+           relations, pages, clone_reason, named, proof, ctid
       FROM testpool.database ORDER BY id)",
                               {}};
 
@@ -55,12 +69,24 @@ Holder read_holder(const Row& row, int column) {
     return holder;
 }
 
+Template* find_template(const State& state, int32 id) {
+    for (Template& t : templates(state))
+        if (t.id == id) return &t;
+    return nullptr;
+}
+
+/// nullptr: testpool did not write that row, or not so.
 Template* read_template(const State& state, const Row& row) {
+    auto parsed = parse<TemplateState>(template_states, row.text(4));
+    bool of_database = OidIsValid(row.oid(5));
+    if (!parsed || row.int8(29) != proof_of(row.int4(1), of_template, row.oid(5)) ||
+        (of_database && !may_be_ours(row.oid(5))) || find_template(state, row.int4(1)) != nullptr)
+        return nullptr;
     auto* t = static_cast<Template*>(MemoryContextAllocZero(state.memory, sizeof(Template)));
     t->id = row.int4(1);
     t->hash = kept_text(state, row.text(2));
     t->name = kept_text(state, row.text(3));
-    t->state = parse<TemplateState>(template_states, row.text(4));
+    t->state = *parsed;
     t->oid = row.oid(5);
     copy(t->database, row.text(6));
     t->exists = row.boolean(7);
@@ -82,20 +108,25 @@ Template* read_template(const State& state, const Row& row) {
     return t;
 }
 
-Template* template_of(const State& state, int32 id) {
-    for (Template& t : templates(state))
-        if (t.id == id) return &t;
-    elog(ERROR, "testpool.template has no row %d", id);
-    pg_unreachable();
+bool has_database(const State& state, int64 id) {
+    for (Database& d : databases(state))
+        if (d.id == id) return true;
+    return false;
 }
 
+/// nullptr: testpool did not write that row, or not so.
 Database* read_database(const State& state, const Row& row) {
+    auto parsed = parse<DatabaseState>(database_states, row.text(5));
+    Template* of = find_template(state, row.int4(2));
+    if (!parsed || of == nullptr || !may_be_ours(row.oid(3)) || has_database(state, row.int8(1)) ||
+        row.int8(24) != proof_of(row.int8(1), row.int4(2), row.oid(3)))
+        return nullptr;
     auto* d = static_cast<Database*>(MemoryContextAllocZero(state.memory, sizeof(Database)));
     d->id = row.int8(1);
-    d->of = template_of(state, row.int4(2));
+    d->of = of;
     d->oid = row.oid(3);
     copy(d->name, row.text(4));
-    d->state = parse<DatabaseState>(database_states, row.text(5));
+    d->state = *parsed;
     d->generation = row.int4(6);
     d->role = row.oid(7);
     d->holder = read_holder(row, 8);
@@ -121,6 +152,26 @@ void append(const State& state, List*& list, Item* item) {
     MemoryContextSwitchTo(caller);
 }
 
+/// A row that testpool did not write goes, so that nothing is built on it; the log keeps what it
+/// said. The database that it names stays: nobody knows whose that is.
+void strike_out(Statement<1>& statement, const char* table, Datum ctid) {
+    statement.each_row({Value{ctid}}, [&](const Row& gone) {
+        ereport(
+            WARNING,
+            (errcode(ERRCODE_DATA_CORRUPTED),
+             errmsg("testpool: a row of testpool.%s was not written by testpool on this server",
+                    table),
+             errdetail("It was deleted. It said: %s", gone.text(1)),
+             errhint("The database that it names is left alone. Drop it by hand if nobody needs "
+                     "it.")));
+    });
+}
+
+Statement<1> strike_template{"DELETE FROM testpool.template t WHERE ctid = $1 RETURNING t::text",
+                             {TIDOID}};
+Statement<1> strike_database{"DELETE FROM testpool.database d WHERE ctid = $1 RETURNING d::text",
+                             {TIDOID}};
+
 [[noreturn]] void changed_by_someone_else() {
     ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
                     errmsg("testpool's tables were changed by someone else"),
@@ -143,13 +194,13 @@ Oid relation_named(const char* name) {
 
 int64 next_of(const char* sequence) { return nextval_internal(relation_named(sequence), false); }
 
-constexpr size_t template_columns = 28;
+constexpr size_t template_columns = 29;
 constexpr std::array<Oid, template_columns> template_types = {
     INT4OID, TEXTOID, TEXTOID,        TEXTOID,        OIDOID,         NAMEOID,
     BOOLOID, BOOLOID, OIDOID,         INT4OID,        INT4OID,        TIMESTAMPTZOID,
     TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID,
     TEXTOID, INT4OID, TIMESTAMPTZOID, LSNOID,         XIDOID,         XIDOID,
-    INT8OID, INT4OID, TEXTOID,        TEXTOID};
+    INT8OID, INT4OID, TEXTOID,        TEXTOID,        INT8OID};
 
 std::array<Value, template_columns> values_of(const Template& t) {
     return {Value::of(t.id),
@@ -179,17 +230,18 @@ std::array<Value, template_columns> values_of(const Template& t) {
             t.seal.at != 0 ? Value::of(t.seal.fingerprint) : Value{0, true},
             t.seal.at != 0 ? Value::of(t.seal.files) : Value{0, true},
             Value::of(t.clone_strategy),
-            Value::of(t.strategy_reason)};
+            Value::of(t.strategy_reason),
+            Value::of(proof_of(t.id, of_template, t.oid))};
 }
 
 Statement<template_columns> insert_template{R"(
     INSERT INTO testpool.template (id, hash, name, state, oid, database, exists, sealing, owner,
            base, pid, session_start, application, client, claimed_at, finalized_at, discarded_at,
            bytes, reason, failures, retry_at, sealed_at, frozen_xid, min_mxid,
-           fingerprint, files, clone_strategy, strategy_reason)
+           fingerprint, files, clone_strategy, strategy_reason, proof)
     OVERRIDING SYSTEM VALUE
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-           $20, $21, $22, $23, $24, $25, $26, $27, $28))",
+           $20, $21, $22, $23, $24, $25, $26, $27, $28, $29))",
                                             template_types};
 
 Statement<template_columns> update_template{R"(
@@ -198,18 +250,18 @@ Statement<template_columns> update_template{R"(
            application = $13, client = $14, claimed_at = $15, finalized_at = $16,
            discarded_at = $17, bytes = $18, reason = $19, failures = $20, retry_at = $21,
            sealed_at = $22, frozen_xid = $23, min_mxid = $24, fingerprint = $25,
-           files = $26, clone_strategy = $27, strategy_reason = $28
+           files = $26, clone_strategy = $27, strategy_reason = $28, proof = $29
      WHERE id = $1)",
                                             template_types};
 
 Statement<1> delete_template{"DELETE FROM testpool.template WHERE id = $1", {INT4OID}};
 
-constexpr size_t database_columns = 23;
+constexpr size_t database_columns = 24;
 constexpr std::array<Oid, database_columns> database_types = {
     INT8OID,        INT4OID,        OIDOID,         NAMEOID, TEXTOID,        INT4OID,
     OIDOID,         INT4OID,        TIMESTAMPTZOID, TEXTOID, TEXTOID,        TIMESTAMPTZOID,
     TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID,        TEXTOID, TIMESTAMPTZOID, TEXTOID,
-    INT8OID,        INT4OID,        INT8OID,        TEXTOID, BOOLOID};
+    INT8OID,        INT4OID,        INT8OID,        TEXTOID, BOOLOID,        INT8OID};
 
 std::array<Value, database_columns> values_of(const Database& d) {
     return {Value::of(d.id),
@@ -234,16 +286,17 @@ std::array<Value, database_columns> values_of(const Database& d) {
             d.recycled != nullptr ? Value::of(d.relations) : Value{0, true},
             d.recycled != nullptr ? Value::of(d.pages) : Value{0, true},
             Value::of(d.clone_reason),
-            Value::of(d.named)};
+            Value::of(d.named),
+            Value::of(proof_of(d.id, d.of->id, d.oid))};
 }
 
 Statement<database_columns> insert_database{R"(
     INSERT INTO testpool.database (id, template, oid, name, state, generation, role, pid,
            session_start, application, client, created_at, ready_at, leased_at, reason, error,
-           retry_at, recycled, recycle_us, relations, pages, clone_reason, named)
+           retry_at, recycled, recycle_us, relations, pages, clone_reason, named, proof)
     OVERRIDING SYSTEM VALUE
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-           $20, $21, $22, $23))",
+           $20, $21, $22, $23, $24))",
                                             database_types};
 
 Statement<1> delete_database{"DELETE FROM testpool.database WHERE id = $1", {INT8OID}};
@@ -267,10 +320,22 @@ bool present() {
 
 void load(State& state) {
     spi([&] {
-        select_templates.each_row(
-            {}, [&](const Row& row) { append(state, state.templates, read_template(state, row)); });
-        select_databases.each_row(
-            {}, [&](const Row& row) { append(state, state.databases, read_database(state, row)); });
+        List* not_ours = NIL;  // templates; their clones have to go first
+        select_templates.each_row({}, [&](const Row& row) {
+            if (Template* t = read_template(state, row))
+                append(state, state.templates, t);
+            else
+                not_ours = lappend(not_ours, DatumGetPointer(row.datum(30)));
+        });
+        select_databases.each_row({}, [&](const Row& row) {
+            if (Database* d = read_database(state, row))
+                append(state, state.databases, d);
+            else
+                strike_out(strike_database, "database", row.datum(25));
+        });
+        ListCell* cell = nullptr;
+        foreach (cell, not_ours)
+            strike_out(strike_template, "template", PointerGetDatum(lfirst(cell)));
     });
 }
 

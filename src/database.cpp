@@ -50,8 +50,11 @@ Facts facts_of(Oid oid) {
 }
 
 /// The directory of a database that is not in pg_database: a crash in the middle of CREATE DATABASE
-/// leaves it, and PostgreSQL never removes it.
+/// leaves it, and PostgreSQL never removes it. If its commit failed, on a full disk for example,
+/// its pages are still in memory: no checkpoint could ever write them once the files are gone.
 void remove_leftovers(Oid oid) {
+    DropDatabaseBuffers(oid);
+    ForgetDatabaseSyncRequests(oid);
     spi([&] {
         static Statement<0> tablespaces{
             "SELECT oid FROM pg_catalog.pg_tablespace WHERE spcname <> 'pg_global'", {}};
@@ -266,6 +269,26 @@ bool is_open(const char* name) {
     systable_endscan(scan);
     table_close(databases, AccessShareLock);
     return open;
+}
+
+List* look_like_ours() {
+    static Statement<1> alike{R"(
+        SELECT datname FROM pg_catalog.pg_database
+         WHERE pg_catalog.starts_with(datname, $1)
+           AND pg_catalog.substr(datname, pg_catalog.length($1) + 1) ~ '^(template|[0-9]+)_[0-9]+$'
+         ORDER BY oid)",
+                              {TEXTOID}};
+    MemoryContext caller = CurrentMemoryContext;
+    List* names = NIL;
+    spi([&] {
+        alike.each_row({Value::of(const_cast<const char*>(settings::name_prefix))},
+                       [&](const Row& row) {
+                           MemoryContext inner = MemoryContextSwitchTo(caller);
+                           names = lappend(names, pstrdup(row.text(1)));
+                           MemoryContextSwitchTo(inner);
+                       });
+    });
+    return names;
 }
 
 NameData open(Oid oid, Oid role, const NameData* name) {

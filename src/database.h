@@ -7,10 +7,13 @@
 
 namespace testpool::database {
 
-// --- for a session that has not entered a database yet ---------------------------------------
+// --- for sessions ------------------------------------------------------------------------------
 
-/// True if there is a database of that name that lets clients in.
+/// True if there is a database of that name that lets clients in. Also works for a session that has
+/// not entered a database yet.
 bool is_open(const char* name);
+/// The names of all databases that are called as testpool calls its own.
+List* look_like_ours();
 
 // --- for the steward: quick, inside its transaction -----------------------------------------
 

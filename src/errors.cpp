@@ -2,6 +2,8 @@
 
 #include "errors.h"
 
+#include "settings.h"
+
 namespace testpool::errors {
 
 namespace {
@@ -77,6 +79,18 @@ void not_leased(const char* database) {
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("database \"%s\" is not leased", database),
                     errhint("The view testpool.databases shows the state of each database.")));
+    pg_unreachable();
+}
+
+void no_place(const char* database) {
+    ereport(ERROR,
+            (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+             errmsg("there is no room in shared memory for the lease of database \"%s\"", database),
+             errdetail("There is room for testpool.max_databases (%d) leases; there were more when "
+                       "the server was started.",
+                       settings::max_databases),
+             errhint("Release other databases, or raise testpool.max_databases and restart the "
+                     "server.")));
     pg_unreachable();
 }
 

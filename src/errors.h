@@ -19,6 +19,7 @@ Outcome as_outcome(const ErrorData* error);
 Reply discarded_reply(const char* hash, const char* reason);  // 55000
 [[noreturn]] void unknown_database(const char* database);     // 42704
 [[noreturn]] void not_leased(const char* database);           // 55000
+[[noreturn]] void no_place(const char* database);             // 53400
 /// 42501; `kind` is "template" or "database".
 [[noreturn]] void not_yours(const char* kind, const char* name, Oid owner);
 

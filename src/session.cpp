@@ -154,10 +154,17 @@ void require_usable(const char* function) {
     PreventCommandIfReadOnly(function);
     const char* here = get_database_name(MyDatabaseId);
     if (here != nullptr && strcmp(here, settings::database) == 0) return;
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("%s cannot be called in database \"%s\"", function, here),
-                    errdetail("The home database of testpool is \"%s\".", settings::database),
-                    errhint("Connect to database \"%s\" and call it there.", settings::database)));
+    bool is_there = OidIsValid(get_database_oid(settings::database, true));
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("%s cannot be called in database \"%s\"", function, here),
+             errdetail(is_there ? "The home database of testpool is \"%s\"."
+                                : "The home database of testpool, \"%s\", does not exist.",
+                       settings::database),
+             is_there
+                 ? errhint("Connect to database \"%s\" and call it there.", settings::database)
+                 : errhint("If it was renamed, set testpool.database in postgresql.conf to its "
+                           "name and restart the server.")));
 }
 
 Request request(Verb verb) {

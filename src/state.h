@@ -44,7 +44,7 @@ struct Template {
     TimestampTz retry_at;
 
     // Not in the catalog:
-    Reply error;               // of the last seal
+    Reply error;               // of the last seal, or the last clone, that failed
     int waiting;               // acquires that wait for a clone
     uint64 oldest_ticket;      // of those
     int prewarm;               // clones that prewarm() waits for
@@ -77,8 +77,8 @@ struct Database {
     const char* clone_reason;  // why it was not rewound
 
     // Not in the catalog:
-    bool rewindable;  // its files were stamped since the server started
-    int keeper;       // the desk of the worker that did it, and that watches them
+    bool rewindable;                // its files were stamped since the server started
+    int keeper;                     // the desk of the worker that did it, and that watches them
     TimestampTz passed_over_until;  // somebody's transaction was seen to be altering it
 };
 
@@ -91,6 +91,7 @@ struct State {
     List* awaited = NIL;         // names of databases that clients wait to connect to
     TimestampTz used_at = 0;     // when somebody last acquired
     bool drops_awaited = false;  // a session waits until something is dropped
+    int unposted = 0;            // leases and claims for which the board has no place
 };
 
 /// A List of pointers as a range.

@@ -47,30 +47,55 @@ State empty_state() {
     return fresh;
 }
 
-void read_state() {
-    if (board::catalog_announced()) stale = true;
-    if (!stale) return;
-    stale = false;
-    State fresh = empty_state();
-    ErrorData* failure = change([&] {
-        if (catalog::present()) catalog::load(fresh);
-    });
-    if (failure != nullptr) {
-        MemoryContextDelete(fresh.memory);
-        fresh = empty_state();
-        report(failure);
-        constexpr int64 retry_us = USECS_PER_SEC;
-        fresh.look_again = GetCurrentTimestamp() + retry_us;
-    }
+/// Nothing is decided before the tables can be read. Who can wait for that does; the others hear
+/// what is wrong.
+void refuse_requests(const ErrorData& failure) {
+    constexpr int64 retry_us = USECS_PER_SEC;
+    state.look_again = GetCurrentTimestamp() + retry_us;
+    Request request;
+    for (uint64 ticket = 0; board::next_request(ticket, &request); ticket = request.ticket)
+        if (request.deadline <= GetCurrentTimestamp())
+            board::reply(request.ticket, errors::as_reply(failure));
+        else
+            state.look_again = std::min(state.look_again, request.deadline);
+}
+
+void take_over(State& fresh) {
     pool::carry_over(state, fresh);
     if (state.memory != nullptr) MemoryContextDelete(state.memory);
     state = fresh;
-    pool::post_leases(state);
     pool::forget_tallies_of_gone(state);
     pool::note_first_use(state);
-    if (!unchecked || failure != nullptr) return;
+    pool::post_leases(state);
+    if (state.unposted == 0) return;
+    ereport(LOG, (errmsg("testpool: %d leases have no place in shared memory yet", state.unposted),
+                  errdetail("There are %d places, one for each of testpool.max_databases.",
+                            board::lease_room()),
+                  errhint("Raise testpool.max_databases and restart, or release databases.")));
+}
+
+/// True once memory is what the tables say.
+bool read_state() {
+    if (board::catalog_announced()) stale = true;
+    if (!stale) return true;
+    State fresh = empty_state();
+    ErrorData* failure = change([&] {
+        if (!catalog::present()) return;
+        catalog::load(fresh);
+        pool::mend(fresh);
+    });
+    if (failure != nullptr) {
+        MemoryContextDelete(fresh.memory);
+        report(failure);
+        refuse_requests(*failure);
+        return false;
+    }
+    stale = false;
+    take_over(fresh);
+    if (!unchecked) return true;
     unchecked = false;
     if (ErrorData* spoiled = change([] { pool::discard_gone(state); })) report(spoiled);
+    return true;
 }
 
 void note_finished_jobs() {
@@ -89,6 +114,7 @@ void end_leases() {
     int at = board::lease_room();
     while (!stale && (at = board::ending_lease(at, &lease)) >= 0)
         if (ErrorData* failure = change([&] { pool::end_if_over(state, lease); })) report(failure);
+    if (state.unposted > 0 && !stale) pool::post_leases(state);
 }
 
 void serve(const Request& request) {
@@ -130,7 +156,7 @@ void hand_out_work() {
 void look_at_everything() {
     state.look_again = 0;
     do {
-        read_state();
+        if (!read_state()) return;
         note_finished_jobs();
         end_leases();
         serve_all();

@@ -206,8 +206,8 @@ void accept(uint64 ticket);
 bool reply(uint64 ticket, const Reply& answer);
 bool session_alive(const Session& session);
 /// Adds a lease, or replaces the one with its key, whose end and last sight it inherits. One that
-/// was not seen, and is new, is seen now.
-void put_lease(const Lease& lease);
+/// was not seen, and is new, is seen now. False if there is no place for it.
+[[nodiscard]] bool put_lease(const Lease& lease);
 void remove_lease(LeaseKey key);
 /// Gives the lease up, unless somebody came since it was `seen`.
 bool abandon(const Lease& seen);

@@ -98,10 +98,10 @@ void end_lease(LeaseKey key, LeaseEnd end) {
     });
 }
 
-void put_lease(const Lease& lease) {
-    locked(LW_EXCLUSIVE, [&] {
+bool put_lease(const Lease& lease) {
+    return locked(LW_EXCLUSIVE, [&] {
         Lease* place = with_key(lease.key);
-        if (place == nullptr && memory->leases == memory->lease_room) return;
+        if (place == nullptr && memory->leases == memory->lease_room) return false;
         Lease earlier = place != nullptr ? *place : lease;
         if (place == nullptr) place = &leases()[memory->leases++];
         *place = lease;
@@ -110,6 +110,7 @@ void put_lease(const Lease& lease) {
         place->last_seen = std::max(earlier.last_seen, lease.last_seen);
         if (place->last_seen == 0) place->last_seen = GetCurrentTimestamp();
         place->expected = std::max(earlier.expected, lease.expected);
+        return true;
     });
 }
 

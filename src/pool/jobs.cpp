@@ -325,6 +325,7 @@ void clone_failed(State& state, Database& d, const Outcome& outcome) {
     Template& t = *d.of;
     if (t.state == TemplateState::discarded) return recycle(state, d);
     fail(state, d, outcome);
+    t.error = error_of(outcome);
     t.retry_at = d.retry_at;
     t.failures++;
     catalog::update(t);

@@ -118,10 +118,16 @@ void append_oldest_leases(StringInfo text, const State& state, const Template& t
 }
 
 const char* last_error(const State& state, const Template& t) {
-    const char* error = nullptr;
+    const char* error = t.failures > 0 && t.error.sqlstate != 0 ? t.error.message : nullptr;
     for (Database& d : databases(state))
         if (d.of == &t && d.state == DatabaseState::failed && d.error != nullptr) error = d.error;
     return error;
+}
+
+/// Clones fail because the server lacks something: disk space, memory, files.
+bool lacks_resources(const Template& t) {
+    return t.failures > 0 &&
+           ERRCODE_TO_CATEGORY(t.error.sqlstate) == ERRCODE_INSUFFICIENT_RESOURCES;
 }
 
 [[noreturn]] void timed_out(const State& state, const Template& t, const Request& request) {
@@ -149,15 +155,20 @@ const char* last_error(const State& state, const Template& t) {
     if (const char* error = last_error(state, t))
         appendStringInfo(&detail, " The last failure: %s.", error);
     append_oldest_leases(&detail, state, t);
-    ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-                    errmsg("no clone of template \"%s\" became ready in time",
-                           t.is_root() ? settings::root_template : errors::shown(t.hash)),
-                    errdetail_internal("%s", detail.data),
-                    errhint("Release databases sooner, raise testpool.pool_max, or wait longer "
-                            "with testpool.acquire_timeout.%s",
-                            request.verb == Verb::connect
-                                ? " For a connection, authentication_timeout counts as well."
-                                : "")));
+    bool lacking = lacks_resources(t);
+    ereport(ERROR,
+            (errcode(lacking ? t.error.sqlstate : ERRCODE_LOCK_NOT_AVAILABLE),
+             errmsg("no clone of template \"%s\" became ready in time",
+                    t.is_root() ? settings::root_template : errors::shown(t.hash)),
+             errdetail_internal("%s", detail.data),
+             lacking
+                 ? errhint("Free what the server lacks, or raise its limit. Clones are then made "
+                           "by themselves.")
+                 : errhint("Release databases sooner, raise testpool.pool_max, or wait longer "
+                           "with testpool.acquire_timeout.%s",
+                           request.verb == Verb::connect
+                               ? " For a connection, authentication_timeout counts as well."
+                               : "")));
     pg_unreachable();
 }
 
@@ -250,10 +261,10 @@ std::optional<Reply> acquire(State& state, const Request& request) {
 }
 
 std::optional<Reply> release(State& state, const Request& request) {
-    held(state, request);
+    Database& d = held(state, request);
     Lease lease;
-    if (!board::find_lease(NameStr(request.database), &lease) || lease.end != LeaseEnd::none)
-        errors::not_leased(NameStr(request.database));  // its release is on the way already
+    if (!board::find_lease(NameStr(d.name), &lease)) errors::no_place(NameStr(d.name));
+    if (lease.end != LeaseEnd::none) errors::not_leased(NameStr(d.name));  // it is on its way
     return Reply{};
 }
 
@@ -280,7 +291,7 @@ std::optional<Reply> keep(State& state, const Request& request) {
     d.state = DatabaseState::kept;
     set_text(state, d.reason, request.has_text ? request.text : nullptr);
     catalog::update(d);
-    post_lease(d);
+    if (!post_lease(d)) errors::no_place(NameStr(d.name));
     events::note("kept", d);
     Reply reply = leased(d);
     reply.granted = 0;
@@ -326,7 +337,7 @@ void take_back(State& state, const Reply& reply) {
     }
 }
 
-void post_leases(const State& state) {
+void post_leases(State& state) {
     Lease lease{};
     for (int i = board::lease_room() - 1; i >= 0; i--) {
         if (!board::lease_at(i, &lease)) continue;
@@ -335,10 +346,19 @@ void post_leases(const State& state) {
                 : find_database(state, static_cast<int64>(lease.key)) == nullptr)
             board::remove_lease(lease.key);
     }
+    state.unposted = 0;
     for (Database& d : databases(state))
-        if (OidIsValid(d.role)) post_lease(d);
+        if (OidIsValid(d.role)) state.unposted += !post_lease(d);
     for (Template& t : templates(state))
-        if (t.state == TemplateState::building) post_claim(t);
+        if (t.state == TemplateState::building) state.unposted += !post_claim(t);
+}
+
+void mend(State& state) {
+    for (Database& d : databases(state)) {
+        bool held = d.state == DatabaseState::leased || d.state == DatabaseState::kept;
+        bool free = d.state == DatabaseState::ready;
+        if (OidIsValid(d.role) ? free : held) recycle(state, d);
+    }
 }
 
 namespace {

@@ -186,10 +186,10 @@ void lease(State& /*state*/, Database& d, const NameData* name) {
     d.state = DatabaseState::leased;
     d.leased_at = GetCurrentTimestamp();
     catalog::update(d);
-    post_lease(d, d.leased_at);
+    if (!post_lease(d, d.leased_at)) errors::no_place(NameStr(d.name));
 }
 
-void post_lease(const Database& d, TimestampTz seen) {
+bool post_lease(const Database& d, TimestampTz seen) {
     Lease lease{};
     lease.key = key_of(d);
     lease.oid = d.oid;
@@ -199,10 +199,10 @@ void post_lease(const Database& d, TimestampTz seen) {
     lease.kind = d.state == DatabaseState::kept ? LeaseKind::kept : LeaseKind::lease;
     lease.orphaned = !board::session_alive(lease.session);
     lease.last_seen = seen;
-    board::put_lease(lease);
+    return board::put_lease(lease);
 }
 
-void post_claim(const Template& t) {
+bool post_claim(const Template& t) {
     Lease claim{};
     claim.key = key_of(t);
     claim.oid = t.oid;
@@ -211,7 +211,7 @@ void post_claim(const Template& t) {
     claim.session = t.builder.session;
     claim.kind = LeaseKind::claim;
     claim.orphaned = !board::session_alive(claim.session);
-    board::put_lease(claim);
+    return board::put_lease(claim);
 }
 
 std::optional<Reply> serve(State& state, const Request& request) {

@@ -75,9 +75,9 @@ Copying copying_of_root();
 NameData free_clone_name(const Template& t, int64& number);
 
 /// Puts on the board what the row says of a lease, or of a claim. To read the rows again is no sign
-/// of life of whoever holds them.
-void post_lease(const Database& d, TimestampTz seen = 0);
-void post_claim(const Template& t);
+/// of life of whoever holds them. False if the board has no place.
+[[nodiscard]] bool post_lease(const Database& d, TimestampTz seen = 0);
+[[nodiscard]] bool post_claim(const Template& t);
 
 std::optional<Reply> init_template(State& state, const Request& request);
 std::optional<Reply> finalize(State& state, const Request& request);

@@ -3,8 +3,6 @@
 // board.
 #pragma once
 
-#include <optional>
-
 #include "state.h"
 
 namespace testpool::pool {
@@ -33,8 +31,10 @@ void carry_over(const State& before, State& state);
 
 // --- leases and claims ------------------------------------------------------------------------
 
-/// Puts the leases that the catalog knows on the board.
-void post_leases(const State& state);
+/// Puts the leases that the catalog knows on the board, as far as it has places.
+void post_leases(State& state);
+/// Has clones cleaned whose rows were changed by somebody else, and do not say whose they are.
+void mend(State& state);
 /// Ends the lease or claim at that place of the board if it is over. True if it was.
 bool end_if_over(State& state, const Lease& lease);
 

@@ -74,7 +74,7 @@ void claim(State& state, const Request& request) {
     MemoryContext caller = MemoryContextSwitchTo(state.memory);
     state.templates = lappend(state.templates, t);
     MemoryContextSwitchTo(caller);
-    post_claim(*t);
+    if (!post_claim(*t)) errors::no_place(NameStr(t->database));
     events::note("claimed", *t);
 }
 

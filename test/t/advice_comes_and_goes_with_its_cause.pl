@@ -156,6 +156,12 @@ $holder->query("SELECT testpool.release('$clone')");
 $holder->quit;
 $node->settle;
 
+$node->query('CREATE DATABASE testpool_77_77');
+gives(q{Database testpool_77_77 is named like testpool's, but testpool does not know it and will not drop it: .*},
+    'a database that testpool does not know: advice is given');
+$node->query('DROP DATABASE testpool_77_77');
+says_nothing('… and none once it is gone');
+
 # --- what is set at the start -------------------------------------------------------------------------------
 
 sub restart_with (%values)
