@@ -68,10 +68,10 @@ void take_over(State& fresh) {
     pool::note_first_use(state);
     pool::post_leases(state);
     if (state.unposted == 0) return;
-    ereport(LOG, (errmsg("testpool: %d leases have no place in shared memory yet", state.unposted),
-                  errdetail("There are %d places, one for each of testpool.max_databases.",
-                            board::lease_room()),
-                  errhint("Raise testpool.max_databases and restart, or release databases.")));
+    log_line(LOG,
+             "%d leases have no place in shared memory yet, which has %d: raise "
+             "testpool.max_databases and restart, or release databases",
+             state.unposted, board::lease_room());
 }
 
 /// True once memory is what the tables say.
