@@ -11,13 +11,13 @@ namespace testpool {
 template <class Item, class Key, class Each, class Precedes = std::less<>>
 void each_pair(std::span<Item> a, std::span<Item> b, Key key, Each each, Precedes precedes = {}) {
     for (size_t i = 0, j = 0; i < a.size() || j < b.size();) {
-        Item* x = i < a.size() ? &a[i] : nullptr;
-        Item* y = j < b.size() ? &b[j] : nullptr;
-        bool in_a =
-            y == nullptr || (x != nullptr && !precedes(std::invoke(key, *y), std::invoke(key, *x)));
-        bool in_b =
-            x == nullptr || (y != nullptr && !precedes(std::invoke(key, *x), std::invoke(key, *y)));
-        each(in_a ? x : nullptr, in_b ? y : nullptr);
+        bool no_a = i == a.size();
+        bool no_b = j == b.size();
+        auto a_key = [&] { return std::invoke(key, a[i]); };
+        auto b_key = [&] { return std::invoke(key, b[j]); };
+        bool in_a = no_b || (!no_a && !precedes(b_key(), a_key()));
+        bool in_b = !in_a || (!no_b && !precedes(a_key(), b_key()));
+        each(in_a ? &a[i] : nullptr, in_b ? &b[j] : nullptr);
         i += in_a;
         j += in_b;
     }
