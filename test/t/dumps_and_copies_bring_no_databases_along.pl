@@ -45,7 +45,9 @@ like(restore($node, 'same_server', $home), qr/55000: extension "testpool" cannot
 is($node->query('SELECT v FROM mine', database => 'same_server'), 7, 'all else is restored');
 is($node->query('SELECT v FROM t', database => $leased), 1, 'and the pool is as it was');
 
-my $other = TestpoolCluster->begin('other', conf => $conf, create => 0);
+# Another server is one of another initdb, not a copy of the first as tests' servers are from 17 on.
+my %elsewhere = (conf => $conf, create => 0, init => { force_initdb => 1 });
+my $other = TestpoolCluster->begin('other', %elsewhere);
 unlike(restore($other, 'postgres', $home), qr/ERROR|WARNING/, 'restored into another server: nothing is wrong');
 is($other->query('SELECT count(*) FROM testpool.template') + $other->query('SELECT count(*) FROM testpool.database'),
     0, 'its testpool has no templates and no clones');
@@ -89,7 +91,7 @@ $other->finish(foreign => \@named, more => 1);
 my $all = output_of('pg_dumpall', '-d', $node->connstr('postgres'));
 like($all, qr/^CREATE DATABASE $leased /m, 'pg_dumpall has the databases that let clients in');
 unlike($all, qr/^CREATE DATABASE testpool_template/m, 'and not the templates, nor what is ready');
-my $third = TestpoolCluster->begin('third', conf => $conf, create => 0);
+my $third = TestpoolCluster->begin('third', %elsewhere);
 my $errors = restore($third, 'postgres', $all);
 unlike($errors, qr/ERROR:(?!.*role "\S+" already exists)/, 'another server takes it');
 is($third->query('SELECT count(*) FROM testpool.database'), 0, 'to its testpool the lease is an ordinary database');
