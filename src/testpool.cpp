@@ -33,7 +33,9 @@ void register_process(const char* name, const char* main, int argument) {
     RegisterBackgroundWorker(&process);
 }
 
+// None while pg_upgrade runs the server: it drops the home database and makes it again.
 void register_processes() {
+    if (IsBinaryUpgrade) return;
     register_process("testpool steward", "testpool_steward_main", 0);
     for (int desk = 0; desk < settings::workers; desk++)
         register_process("testpool worker", "testpool_worker_main", desk);
