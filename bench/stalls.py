@@ -1,13 +1,17 @@
 """Stalls: what acquires of a small template notice of a large one's clones being made and dropped.
 
-One client runs tests all the time: acquire, connect, a query, disconnect, release. In turns it is alone,
-and beside a session that has 1.6 GB clones made and dropped without a pause, each as the database of a
-build that it gives up as soon as it is there. Compared is how long acquire takes.
+One client acquires, releases, and asks for `SELECT 1`, at random and at a stated rate, as a suite does
+that also has something else to do. In turns it is alone, and beside a session that has 1.6 GB clones made
+and dropped without a pause, each as the database of a build that it gives up as soon as it is there.
+Compared is how long acquire takes; `SELECT 1`, which needs nobody but its own server process, on the same
+connection, tells what of that is the machine's doing. How long processes waited for a processor is
+counted by the kernel.
 """
 
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import client
 import results
@@ -16,9 +20,8 @@ import templates
 
 SMALL, LARGE = templates.SMALL, templates.LARGE
 READY = 8
-STEPS = {"take": [f"SELECT testpool.acquire('{SMALL.name}')"],
-         "first": [f"SELECT count(*) FROM {SMALL.leaf}"],
-         "give": ["SELECT testpool.release(':db')"]}
+RATE = 150  # a second; a third of them acquires
+SCRIPTS = ("take", "give", "nothing")
 CHURN = f"SELECT testpool.init_template('churn', '{LARGE.name}'); SELECT testpool.discard('churn');"
 
 
@@ -47,20 +50,35 @@ class Churn:
         self.thread.join()
 
 
+class Alone:
+    clones = 0
+
+    def __enter__(self):
+        server.until(dropped)
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
 def dropped():
     return server.value("SELECT count(*) FROM testpool.template WHERE state = 'discarded' AND oid IS NOT NULL") == "0"
 
 
-def window(seconds, number, beside):
+def steward_waited_us():
+    """How long the steward could have run and had no processor, since it began."""
+    pid = next(pid for pid, name in server.processes() if name == "testpool steward")
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1000
+
+
+def window(seconds, beside):
+    """What each script took; clones made meanwhile; how long the steward waited for a processor."""
     server.value(f"SELECT testpool.prewarm('{SMALL.name}', {READY})")
-    if beside == "alone":
-        server.until(dropped)
-        tests, _ = client.run(STEPS, seconds=seconds)
-    else:
-        with Churn() as churn:
-            tests, _ = client.run(STEPS, seconds=seconds)
-        server.progress(f"round {number}: {churn.clones} clones of {LARGE.name} beside {len(tests)} tests")
-    return [test["take_us"] for test in tests]
+    with (Churn if beside == "churn" else Alone)() as churn:
+        waited = steward_waited_us()
+        log = server.pgbench(*SCRIPTS, transactions=int(RATE * seconds), rate=RATE)
+        waited = steward_waited_us() - waited
+    return log, churn.clones, waited
 
 
 def main(folder, rounds, seconds):
@@ -68,15 +86,25 @@ def main(folder, rounds, seconds):
     server.sql("CREATE EXTENSION testpool")
     for template in (SMALL, LARGE):
         template.build()
+    server.configure(template=SMALL.name)
     results.describe(folder, "stalls")
-    took = {"alone": [], "churn": []}
+    took = {(beside, script): [] for beside in ("alone", "churn") for script in SCRIPTS}
+    clones, waited = 0, {"alone": 0, "churn": 0}
     for number in server.rounds(int(rounds) + 1):
-        for beside, times in took.items():
-            found = window(float(seconds), number, beside)
-            times += found if number else []  # the first round is the warm-up
+        for beside in waited:
+            log, made, us = window(float(seconds), beside)
+            if number == 0:
+                continue  # the warm-up
+            clones, waited[beside] = clones + made, waited[beside] + us
+            for script, microseconds, _ in log:
+                took[beside, script].append(microseconds)
+        server.progress(f"round {number}: {clones} clones of {LARGE.name}")
     results.replace(folder, "stalls", [
-        {"beside": beside, "rounds": number, "acquires": len(times), **client.percentiles(times)}
-        for beside, times in took.items() if times])
+        {"beside": beside, "what": what, "rounds": number, "rate": RATE // len(SCRIPTS),
+         "clones": clones if beside == "churn" else 0, "number": len(took[beside, script]),
+         **client.percentiles(took[beside, script]),
+         "steward_waited_us": round(waited[beside] / max(1, len(took[beside, "take"])))}
+        for beside in waited for script, what in (("take", "acquire"), ("nothing", "SELECT 1")) if number])
 
 
 main(*sys.argv[1:])

@@ -1,0 +1,1 @@
+SELECT testpool.release();
