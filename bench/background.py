@@ -25,11 +25,12 @@ def stalls(rows):
     lines = [[f"{row['what']}, {names[row['beside']]}", f"{int(row['number']):,}",
               *(ms(number) if number == number else "" for number in found[row["what"], row["beside"]]),
               ms(float(row["steward_waited_us"])) if row["what"] == "acquire" else ""] for row in rows]
-    idle, busy = found["acquire", "alone"][0], {what: found[what, "churn"][3] for what in ("acquire", "SELECT 1")}
+    idle, busy = found["acquire", "alone"][0], {what: found[what, "churn"][3] for what, _ in found}
     churn = next(row for row in rows if row["beside"] == "churn")
     return ("## Stalls: what acquire notices of large clones\n\n"
-            f"One connection, {rows[0]['rate']} acquires a second and as many SELECT 1; {rows[0]['rounds']} rounds, in turns; "
+            f"One connection, {rows[0]['rate']} a second of each; {rows[0]['rounds']} rounds, in turns; "
             f"{churn['clones']} clones were made and dropped.\nms. The median of acquire alone, times "
             f"{times(busy['acquire'] / idle)}, is its p99.9 beside the clones; times {times(busy['SELECT 1'] / idle)}, that of "
-            "SELECT 1.\nLast, how long the steward waited for a processor, for each acquire.\n\n"
+            f"SELECT 1;\ntimes {times(busy['UPDATE of one row'] / idle)}, that of an UPDATE. Last, how long the steward waited "
+            "for a processor, for each acquire.\n\n"
             + table(["", "number", "p50", "p95", "p99", "p99.9", "largest", "no processor"], lines))

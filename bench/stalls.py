@@ -1,11 +1,11 @@
 """Stalls: what acquires of a small template notice of a large one's clones being made and dropped.
 
-One client acquires, releases, and asks for `SELECT 1`, at random and at a stated rate, as a suite does
-that also has something else to do. In turns it is alone, and beside a session that has 1.6 GB clones made
-and dropped without a pause, each as the database of a build that it gives up as soon as it is there.
-Compared is how long acquire takes; `SELECT 1`, which needs nobody but its own server process, on the same
-connection, tells what of that is the machine's doing. How long processes waited for a processor is
-counted by the kernel.
+One client acquires, releases, asks for `SELECT 1` and updates one row, at random and at a stated rate, as a
+suite does that also has something else to do. In turns it is alone, and beside a session that has 1.6 GB
+clones made and dropped without a pause, each as the database of a build that it gives up as soon as it is
+there. Compared is how long acquire takes; on the same connection `SELECT 1`, which needs nobody but its own
+server process, and the update, which also writes, tell what of that is the machine's doing. How long
+the steward waited for a processor is counted by the kernel.
 """
 
 import subprocess
@@ -20,8 +20,8 @@ import templates
 
 SMALL, LARGE = templates.SMALL, templates.LARGE
 READY = 8
-RATE = 150  # a second; a third of them acquires
-SCRIPTS = ("take", "give", "nothing")
+RATE = 200  # a second; a quarter of them acquires
+SCRIPTS = {"take": "acquire", "give": "release", "nothing": "SELECT 1", "update": "UPDATE of one row"}
 CHURN = f"SELECT testpool.init_template('churn', '{LARGE.name}'); SELECT testpool.discard('churn');"
 
 
@@ -87,6 +87,7 @@ def main(folder, rounds, seconds):
     for template in (SMALL, LARGE):
         template.build()
     server.configure(template=SMALL.name)
+    server.make_counter()
     results.describe(folder, "stalls")
     took = {(beside, script): [] for beside in ("alone", "churn") for script in SCRIPTS}
     clones, waited = 0, {"alone": 0, "churn": 0}
@@ -104,7 +105,7 @@ def main(folder, rounds, seconds):
          "clones": clones if beside == "churn" else 0, "number": len(took[beside, script]),
          **client.percentiles(took[beside, script]),
          "steward_waited_us": round(waited[beside] / max(1, len(took[beside, "take"])))}
-        for beside in waited for script, what in (("take", "acquire"), ("nothing", "SELECT 1")) if number])
+        for beside in waited for script, what in SCRIPTS.items() if number])
 
 
 main(*sys.argv[1:])
