@@ -101,13 +101,6 @@ def build_template(content=None):
     sql(f"SET ROLE builder; SELECT testpool.finalize('{HASH}')")
 
 
-def make_counter():
-    """The row that sql/update.sql updates: what any write costs, to compare with."""
-    sql("CREATE SCHEMA bench;"
-        "CREATE TABLE bench.counter (id integer PRIMARY KEY, n integer) WITH (fillfactor = 50);"
-        "INSERT INTO bench.counter VALUES (1, 0)")
-
-
 def pgbench(*scripts, transactions, clients=1, protocol="simple", rate=None):
     """Runs the scripts, mixed at random, at most `rate` a second, and returns a list of (script, µs,
     end as epoch µs)."""

@@ -41,7 +41,9 @@ def measure(number, fsync, protocol, load):
 def main(folder):
     server.configure(pool_size=READY)
     server.build_template()
-    server.make_counter()
+    server.sql("CREATE SCHEMA bench;"
+               "CREATE TABLE bench.counter (id integer PRIMARY KEY, n integer) WITH (fillfactor = 50);"
+               "INSERT INTO bench.counter VALUES (1, 0)")
     fsync = server.measuring()
     results.describe(folder, "speed")
     rows = []

@@ -1,11 +1,10 @@
 """Stalls: what acquires of a small template notice of a large one's clones being made and dropped.
 
-One client acquires, releases, asks for `SELECT 1` and updates one row, at random and at a stated rate, as a
-suite does that also has something else to do. In turns it is alone, and beside a session that has 1.6 GB
-clones made and dropped without a pause, each as the database of a build that it gives up as soon as it is
-there. Compared is how long acquire takes; on the same connection `SELECT 1`, which needs nobody but its own
-server process, and the update, which also writes, tell what of that is the machine's doing. How long
-the steward waited for a processor is counted by the kernel.
+One client runs tests at a stated rate: acquire, connect, insert one row, ask for `SELECT 1`, disconnect,
+release. In turns it is alone, and beside a session that has 1.6 GB clones made and dropped without a pause,
+each as the database of a build that it gives up as soon as it is there. Compared is how long acquire
+takes; `SELECT 1`, which needs nobody but its own server process, and the insert, which also writes, tell
+what of that is the machine's doing. How long the steward waited for a processor is counted by the kernel.
 """
 
 import subprocess
@@ -20,8 +19,13 @@ import templates
 
 SMALL, LARGE = templates.SMALL, templates.LARGE
 READY = 8
-RATE = 200  # a second; a quarter of them acquires
-SCRIPTS = {"take": "acquire", "give": "release", "nothing": "SELECT 1", "update": "UPDATE of one row"}
+RATE = 50  # tests a second
+STEPS = {"take": [f"SELECT testpool.acquire('{SMALL.name}')"],
+         "first": [f"SELECT count(*) FROM {SMALL.leaf}"],
+         "work": [f"INSERT INTO {SMALL.leaf} VALUES (:n, 0, 'order')"],
+         "clean": ["SELECT 1"],
+         "give": ["SELECT testpool.release(':db')"]}
+TIMED = {"take_us": "acquire", "work_us": "INSERT of one row", "clean_us": "SELECT 1"}
 CHURN = f"SELECT testpool.init_template('churn', '{LARGE.name}'); SELECT testpool.discard('churn');"
 
 
@@ -72,13 +76,13 @@ def steward_waited_us():
 
 
 def window(seconds, beside):
-    """What each script took; clones made meanwhile; how long the steward waited for a processor."""
+    """The tests; clones made meanwhile; how long the steward waited for a processor."""
     server.value(f"SELECT testpool.prewarm('{SMALL.name}', {READY})")
     with (Churn if beside == "churn" else Alone)() as churn:
         waited = steward_waited_us()
-        log = server.pgbench(*SCRIPTS, transactions=int(RATE * seconds), rate=RATE)
+        tests, _ = client.run(STEPS, seconds=seconds, rate=RATE)
         waited = steward_waited_us() - waited
-    return log, churn.clones, waited
+    return tests, churn.clones, waited
 
 
 def main(folder, rounds, seconds):
@@ -86,26 +90,21 @@ def main(folder, rounds, seconds):
     server.sql("CREATE EXTENSION testpool")
     for template in (SMALL, LARGE):
         template.build()
-    server.configure(template=SMALL.name)
-    server.make_counter()
     results.describe(folder, "stalls")
-    took = {(beside, script): [] for beside in ("alone", "churn") for script in SCRIPTS}
-    clones, waited = 0, {"alone": 0, "churn": 0}
+    tests, clones, waited = {"alone": [], "churn": []}, 0, {"alone": 0, "churn": 0}
     for number in server.rounds(int(rounds) + 1):
-        for beside in waited:
-            log, made, us = window(float(seconds), beside)
-            if number == 0:
-                continue  # the warm-up
-            clones, waited[beside] = clones + made, waited[beside] + us
-            for script, microseconds, _ in log:
-                took[beside, script].append(microseconds)
+        for beside in tests:
+            found, made, us = window(float(seconds), beside)
+            if number > 0:  # the first round is the warm-up
+                tests[beside] += found
+                clones, waited[beside] = clones + made, waited[beside] + us
         server.progress(f"round {number}: {clones} clones of {LARGE.name}")
     results.replace(folder, "stalls", [
-        {"beside": beside, "what": what, "rounds": number, "rate": RATE // len(SCRIPTS),
-         "clones": clones if beside == "churn" else 0, "number": len(took[beside, script]),
-         **client.percentiles(took[beside, script]),
-         "steward_waited_us": round(waited[beside] / max(1, len(took[beside, "take"])))}
-        for beside in waited for script, what in SCRIPTS.items() if number])
+        {"beside": beside, "what": what, "rounds": number, "rate": RATE,
+         "clones": clones if beside == "churn" else 0, "number": len(found),
+         **client.percentiles([test[step] for test in found]),
+         "steward_waited_us": round(waited[beside] / len(found))}
+        for beside, found in tests.items() if found for step, what in TIMED.items()])
 
 
 main(*sys.argv[1:])
