@@ -7,7 +7,9 @@
 //   6. the pool that is furthest below its target;
 //   7. drops, when they are due or a pool below its target lacks the room.
 // Slow work leaves a worker free for what is quick: a test that only needs a rewind must not wait
-// for somebody's checkpoint.
+// for somebody's checkpoint. And while more waits to be dropped than may, a drop comes before any
+// other slow work but a rewind: who has large databases made and given up without a pause is slowed
+// down, instead of filling the disk.
 
 #include "plan.h"
 
@@ -83,21 +85,26 @@ int keep(const Demand& demand) {
     return std::clamp(std::max(target(demand), demand.pool_size + back), 0, most);
 }
 
-bool drops_due(const Debt& debt) {
-    return debt.quiet || debt.needed || debt.databases > most_debt || debt.bytes > debt.bytes_max;
+bool overdrawn(const Debt& debt) {
+    return debt.databases > most_debt || debt.bytes > debt.bytes_max;
 }
 
+bool drops_due(const Debt& debt) { return debt.quiet || debt.needed || overdrawn(debt); }
+
 Step next(Chores chores, Pools pools, Limits limits) {
+    Limits all = limits;
+    if (limits.overdrawn && first(chores, Urgency::cleanup, all).kind != Step::rest)
+        limits.slow = false;
     auto first_of = [&](Urgency urgency) { return first(chores, urgency, limits); };
     if (Step step = first_of(Urgency::awaited); step.kind != Step::rest) return step;
-    if (Step step = first_of(Urgency::rewind); step.kind != Step::rest) return step;
+    if (Step step = first(chores, Urgency::rewind, all); step.kind != Step::rest) return step;
     if (Step step = longest_waiting(pools, limits); step.kind != Step::rest) return step;
     if (lacks_room(pools, limits, shortfall))
-        if (Step step = first_of(Urgency::cleanup); step.kind != Step::rest) return step;
+        if (Step step = first(chores, Urgency::cleanup, all); step.kind != Step::rest) return step;
     if (Step step = first_of(Urgency::unfinished); step.kind != Step::rest) return step;
     if (Step step = furthest_below(pools, limits); step.kind != Step::rest) return step;
     if (!limits.drops_due && !lacks_room(pools, limits, distance)) return {};
-    return first_of(Urgency::cleanup);
+    return first(chores, Urgency::cleanup, all);
 }
 
 }  // namespace testpool::plan

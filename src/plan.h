@@ -39,8 +39,9 @@ struct Limits {
     int pool_max;  // databases a pool
     int room;      // databases that may still be created
     std::int64_t bytes = std::numeric_limits<std::int64_t>::max();  // that they may have
-    bool slow = true;       // slow work may begin: a worker stays free beside it
-    bool drops_due = true;  // drops may begin though nobody needs the room
+    bool slow = true;        // slow work may begin: a worker stays free beside it
+    bool drops_due = true;   // drops may begin though nobody needs the room
+    bool overdrawn = false;  // more waits to be dropped than may
 };
 
 /// How much of a pool is used, and how long it takes to replace what is taken.
@@ -75,6 +76,8 @@ int target(const Demand& demand);
 /// leased, a target's worth is ready beside them: those are not dropped when the former come back.
 int keep(const Demand& demand);
 
+/// True if more waits to be dropped than may.
+bool overdrawn(const Debt& debt);
 /// True if something should be dropped now rather than when the pool is quiet.
 bool drops_due(const Debt& debt);
 

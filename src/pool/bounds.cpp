@@ -152,6 +152,13 @@ void disk_is_short(const Template* t) {
     pg_unreachable();
 }
 
+bool stays_short(State& state, const Template* t) {
+    if (!is_disk_short(t)) return false;
+    if (!something_leaves(state)) return true;
+    state.drops_awaited = true;
+    return false;
+}
+
 const char* obstacle(const State& state, const Template& t) {
     if (is_at_pool_max(state, t)) return "testpool.pool_max is reached";
     if (room(state) <= 0) return "testpool.max_databases is reached";
@@ -160,9 +167,14 @@ const char* obstacle(const State& state, const Template& t) {
 }
 
 bool has_room_for_build(State& state, const Request& request, const Template* base) {
-    if (is_disk_short(base)) disk_is_short(base);
+    bool is_late = request.deadline <= GetCurrentTimestamp();
+    if (is_disk_short(base)) {
+        if (is_late || stays_short(state, base)) disk_is_short(base);
+        look_again(state, request.deadline);
+        return false;
+    }
     if (room(state) > 0 && bytes_left(state) > (base != nullptr ? base->bytes : 0)) return true;
-    if (request.deadline <= GetCurrentTimestamp() || !make_room(state, base)) no_room(state);
+    if (is_late || !make_room(state, base)) no_room(state);
     look_again(state, request.deadline);
     return false;
 }

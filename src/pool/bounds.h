@@ -11,6 +11,8 @@ int64 bytes_left(const State& state);
 /// one of the root template.
 bool is_disk_short(const Template* t);
 [[noreturn]] void disk_is_short(const Template* t);  // 53100
+/// True if it is, and nothing is left to be dropped; what is, is dropped now.
+bool stays_short(State& state, const Template* t);
 
 /// What keeps the template's pool from growing, for a person; nullptr: nothing.
 const char* obstacle(const State& state, const Template& t);

@@ -518,7 +518,7 @@ void take_stock(State& state) {
 }
 
 std::optional<Job> next_job(State& state, int desk) {
-    bool drops_due = plan::drops_due(debt_of(state));
+    plan::Debt debt = debt_of(state);
     std::span<Work> work = open_work(state, desk);
     auto* chores = static_cast<plan::Chore*>(palloc(sizeof(plan::Chore) * most_chores));
     for (size_t i = 0; i < work.size(); i++) chores[i] = work[i].chore;
@@ -538,7 +538,8 @@ std::optional<Job> next_job(State& state, int desk) {
                                   .room = room(state),
                                   .bytes = bytes_left(state),
                                   .slow = slow_jobs() < most_slow_jobs(count > 0),
-                                  .drops_due = drops_due});
+                                  .drops_due = plan::drops_due(debt),
+                                  .overdrawn = plan::overdrawn(debt)});
     if (step.kind == plan::Step::rest) return std::nullopt;
     if (step.kind == plan::Step::clone)
         return job_for(state, begin_clone(state, *owners[step.index]), Task::create);

@@ -201,7 +201,7 @@ void count_wait(const Template& t, const Request& request) {
 
 void note_waiting(State& state, Template& t, const Request& request) {
     count_wait(t, request);
-    if (!something_comes(state, t) && is_disk_short(&t)) disk_is_short(&t);
+    if (!something_comes(state, t) && stays_short(state, &t)) disk_is_short(&t);
     wait_for(state, t, request);
     if (already_awaited(state, request)) return;
     if (t.waiting == 0) t.oldest_ticket = request.ticket;
@@ -320,7 +320,7 @@ std::optional<Reply> prewarm(State& state, const Request& request) {
     int ready = count(state, t, DatabaseState::ready);
     board::note_demand(t.id, request.count);
     if (t.state == TemplateState::finalized && ready >= request.count) return Reply{.count = ready};
-    if (!something_comes(state, t) && is_disk_short(&t)) disk_is_short(&t);
+    if (!something_comes(state, t) && stays_short(state, &t)) disk_is_short(&t);
     wait_for(state, t, request);
     t.prewarm = std::max(t.prewarm, request.count);
     return std::nullopt;

@@ -66,6 +66,7 @@ void claim(State& state, const Request& request) {
     t->oid = database::choose_oid();
     t->owner = request.role;
     t->base = base != nullptr ? base->id : 0;
+    t->bytes = base != nullptr ? base->bytes : 0;  // until it is measured
     t->builder.session = request.session;
     strlcpy(NameStr(t->builder.application), request.application, NAMEDATALEN);
     strlcpy(NameStr(t->builder.client), request.client, NAMEDATALEN);

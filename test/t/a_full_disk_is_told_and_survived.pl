@@ -114,6 +114,16 @@ $node->query('ALTER SYSTEM SET testpool.pool_max = 5');
 $node->query('SELECT pg_reload_conf()');
 ok($holder->query(q{SELECT testpool.acquire('app', '150 s')}), 'until there is space again');
 $holder->query('SELECT testpool.release()');
+$node->build('waste', q{CREATE TABLE t (t text) WITH (fillfactor = 10);
+    INSERT INTO t SELECT repeat('x', 900) FROM generate_series(1, 2500)});
+$node->settle;
+fill(60);
+$holder->query(q{SELECT testpool.acquire('app')});    # so it is not quiet, and drops wait
+$node->query(q{SELECT testpool.discard('waste')});
+ok($holder->query(q{SELECT testpool.init_template('next')}), 'or until what was given up has been dropped for it');
+$holder->query(q{SELECT testpool.discard('next')});
+clear();
+$holder->query('SELECT testpool.release()');
 $holder->quit;
 $node->settle;
 $node->finish(more => 1);

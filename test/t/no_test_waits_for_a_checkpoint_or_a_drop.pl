@@ -1,6 +1,6 @@
 # A drop waits for a checkpoint, and no test for either: while the checkpointer is stopped, so that the
 # drop of a template goes on for as long as the test likes, databases are acquired, used, released and
-# rewound as ever.
+# rewound as ever. But what waits to be dropped does not grow without end.
 use v5.20;
 use warnings FATAL => 'all';
 
@@ -61,5 +61,19 @@ is($node->query(q{SELECT count(*) FROM pg_database WHERE datname LIKE 'testpool_
                      AND oid NOT IN (SELECT oid FROM testpool.database UNION SELECT oid FROM testpool.template)}),
     0, 'then all that was discarded goes');
 is($node->query(q{SELECT coalesce(sum(drop_debt), 0) FROM testpool.stats}), 0, 'and so does the debt');
+
+# --- who has large databases made and gives them up, without a pause ------------------------------
+
+$node->build('large', q{CREATE TABLE pages (t text) WITH (fillfactor = 10);
+    INSERT INTO pages SELECT repeat('x', 900) FROM generate_series(1, 34000)});
+my @builders = $node->sessions(3);
+for my $round (1 .. 4)
+{
+    $builders[$_]->send("SELECT testpool.init_template('$_', 'large'); SELECT testpool.discard('$_')") for 0 .. $#builders;
+    $_->result for @builders;
+    my $left = $node->query(q{SELECT count(*) FROM testpool.template WHERE state = 'discarded' AND oid <> 0});
+    cmp_ok($left, '<=', @builders, "round $round: is served as fast as what is given up can be dropped");
+}
+$_->quit for @builders;
 
 $node->finish;

@@ -79,6 +79,23 @@ TEST(Plan, drops_wait_until_they_are_due) {
     EXPECT_EQ(plan_of({Chore{cleanup, true}}, {full}, roomy), chore(0));
 }
 
+TEST(Plan, what_is_large_waits_for_a_drop_while_too_much_is_to_be_dropped) {
+    Limits overdrawn = roomy;
+    overdrawn.overdrawn = true;
+    Pool large = waited_for(1);
+    large.slow = true;
+    Chore drop{cleanup, true};
+    EXPECT_EQ(plan_of({Chore{awaited, true}, drop}, {large}, overdrawn), chore(1));
+    EXPECT_EQ(plan_of({Chore{awaited, true}}, {large}, overdrawn), chore(0));
+    EXPECT_EQ(plan_of({}, {large}, overdrawn), clone(0));
+    EXPECT_EQ(plan_of({drop, Chore{awaited}}, {}, overdrawn), chore(1));
+    EXPECT_EQ(plan_of({drop, Chore{rewind, true}}, {}, overdrawn), chore(1));
+    EXPECT_EQ(plan_of({drop}, {large, waited_for(2)}, overdrawn), clone(1));
+    Limits with_drop_under_way = busy;
+    with_drop_under_way.overdrawn = true;
+    EXPECT_EQ(plan_of({Chore{awaited, true}, drop}, {large}, with_drop_under_way), rest);
+}
+
 TEST(Plan, a_pool_that_lacks_room_has_something_dropped_at_once) {
     Limits no_room{.pool_max = 10, .room = 0, .slow = true, .drops_due = false};
     EXPECT_EQ(plan_of({Chore{cleanup, true}}, {with_target(2)}, no_room), chore(0));
@@ -148,18 +165,22 @@ TEST(Debt, is_paid_when_it_is_quiet_or_needed_or_too_much) {
     constexpr Debt little{
         .databases = 1, .bytes = 10, .bytes_max = 100, .quiet = false, .needed = false};
     EXPECT_FALSE(drops_due(little));
+    EXPECT_FALSE(overdrawn(little));
     Debt debt = little;
     debt.quiet = true;
     EXPECT_TRUE(drops_due(debt));
+    EXPECT_FALSE(overdrawn(debt));
     debt = little;
     debt.needed = true;
     EXPECT_TRUE(drops_due(debt));
     debt = little;
     debt.bytes = 101;
     EXPECT_TRUE(drops_due(debt));
+    EXPECT_TRUE(overdrawn(debt));
     debt = little;
     debt.databases = 17;
     EXPECT_TRUE(drops_due(debt));
+    EXPECT_TRUE(overdrawn(debt));
 }
 
 // --- nothing to do ------------------------------------------------------------------------------
