@@ -2,9 +2,10 @@
 // time every step. It knows nothing of testpool; what a step does is SQL on the command line, so
 // that all contestants are driven by the same program.
 //
-//   client [--clients N] [--tests N] [--seconds N] [STEP SQL]…
+//   client [--clients N] [--tests N] [--seconds N] [--rate N] [STEP SQL]…
 //
-// It ends after so many tests, or seconds, whichever comes first.
+// It ends after so many tests, or seconds, whichever comes first. With a rate a client begins so many tests a
+// second; without, the next one when the last is over.
 //
 // Steps of a test, each optional, those with … repeatable:
 //   --take SQL     in the home database; its first column, if it has a row, names the database
@@ -53,6 +54,7 @@ struct Plan {
     int clients = 1;
     long tests = std::numeric_limits<long>::max();  // of all clients together
     double seconds = std::numeric_limits<double>::infinity();
+    double rate = std::numeric_limits<double>::infinity();  // of each client
     std::map<std::string, Texts> steps;
 
     const Texts& operator[](const std::string& step) const {
@@ -245,6 +247,8 @@ Plan read_plan(int count, char** words) {
             plan.tests = std::atol(words[i + 1]);
         else if (name == "seconds")
             plan.seconds = std::atof(words[i + 1]);
+        else if (name == "rate")
+            plan.rate = std::atof(words[i + 1]);
         else
             plan.steps[name].emplace_back(words[i + 1]);
     }
@@ -258,13 +262,17 @@ void run(const Plan& plan) {
     for (int i = 0; i < plan.clients; i++) clients.push_back(new Client(plan, i, start));
     std::vector<std::thread> threads;
     Clock::time_point first = Clock::now();
+    auto pause = std::chrono::nanoseconds(static_cast<long>(1e9 / plan.rate));
     auto more = [&] {
         return begun++ < plan.tests &&
                std::chrono::duration<double>(Clock::now() - first).count() < plan.seconds;
     };
     for (Client* client : clients)
         threads.emplace_back([&, client] {
-            while (more()) client->test();
+            for (long i = 0; more(); i++) {
+                std::this_thread::sleep_until(first + i * pause);
+                client->test();
+            }
         });
     for (std::thread& thread : threads) thread.join();
     PGconn* home = connect("");

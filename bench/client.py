@@ -22,14 +22,15 @@ def program(http):
     return str(path)
 
 
-def run(steps, clients=1, tests=None, seconds=None, note=()):
-    """Runs tests of these steps, a dict of lists of SQL. Returns a dict for each test, with the columns
-    of its note under the names given, and the µs that the whole run took. It ends after so many tests or
-    seconds, whichever comes first."""
+def run(steps, clients=1, tests=None, seconds=None, rate=None, note=()):
+    """Runs tests of these steps, a dict of lists of SQL, at most `rate` a second by each client. Returns a
+    dict for each test, with the columns of its note under the names given, and the µs that the whole run
+    took. It ends after so many tests or seconds, whichever comes first."""
     http = any("://" in statement for statement in steps.get("take", []))
     command = [program(http), "--clients", str(clients)]
     command += ["--tests", str(tests)] if tests is not None else []
     command += ["--seconds", str(seconds)] if seconds is not None else []
+    command += ["--rate", str(rate)] if rate is not None else []
     for step, statements in steps.items():
         for statement in statements:
             command += ["--" + step, statement]

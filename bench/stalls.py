@@ -1,13 +1,16 @@
 """Stalls: what acquires of a small template notice of a large one's clones being made and dropped.
 
-One client runs tests all the time: acquire, connect, a query, disconnect, release. In turns it is alone,
-and beside a session that has 1.6 GB clones made and dropped without a pause, each as the database of a
-build that it gives up as soon as it is there. Compared is how long acquire takes.
+One client runs tests at a stated rate: acquire, connect, insert one row, ask for `SELECT 1`, disconnect,
+release. In turns it is alone, and beside a session that has 1.6 GB clones made and dropped without a pause,
+each as the database of a build that it gives up as soon as it is there. Compared is how long acquire
+takes; `SELECT 1`, which needs nobody but its own server process, and the insert, which also writes, tell
+what of that is the machine's doing. How long the steward waited for a processor is counted by the kernel.
 """
 
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import client
 import results
@@ -16,9 +19,13 @@ import templates
 
 SMALL, LARGE = templates.SMALL, templates.LARGE
 READY = 8
+RATE = 50  # tests a second
 STEPS = {"take": [f"SELECT testpool.acquire('{SMALL.name}')"],
          "first": [f"SELECT count(*) FROM {SMALL.leaf}"],
+         "work": [f"INSERT INTO {SMALL.leaf} VALUES (:n, 0, 'order')"],
+         "clean": ["SELECT 1"],
          "give": ["SELECT testpool.release(':db')"]}
+TIMED = {"take_us": "acquire", "work_us": "INSERT of one row", "clean_us": "SELECT 1"}
 CHURN = f"SELECT testpool.init_template('churn', '{LARGE.name}'); SELECT testpool.discard('churn');"
 
 
@@ -47,20 +54,35 @@ class Churn:
         self.thread.join()
 
 
+class Alone:
+    clones = 0
+
+    def __enter__(self):
+        server.until(dropped)
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
 def dropped():
     return server.value("SELECT count(*) FROM testpool.template WHERE state = 'discarded' AND oid IS NOT NULL") == "0"
 
 
-def window(seconds, number, beside):
+def steward_waited_us():
+    """How long the steward could have run and had no processor, since it began."""
+    pid = next(pid for pid, name in server.processes() if name == "testpool steward")
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1000
+
+
+def window(seconds, beside):
+    """The tests; clones made meanwhile; how long the steward waited for a processor."""
     server.value(f"SELECT testpool.prewarm('{SMALL.name}', {READY})")
-    if beside == "alone":
-        server.until(dropped)
-        tests, _ = client.run(STEPS, seconds=seconds)
-    else:
-        with Churn() as churn:
-            tests, _ = client.run(STEPS, seconds=seconds)
-        server.progress(f"round {number}: {churn.clones} clones of {LARGE.name} beside {len(tests)} tests")
-    return [test["take_us"] for test in tests]
+    with (Churn if beside == "churn" else Alone)() as churn:
+        waited = steward_waited_us()
+        tests, _ = client.run(STEPS, seconds=seconds, rate=RATE)
+        waited = steward_waited_us() - waited
+    return tests, churn.clones, waited
 
 
 def main(folder, rounds, seconds):
@@ -69,14 +91,20 @@ def main(folder, rounds, seconds):
     for template in (SMALL, LARGE):
         template.build()
     results.describe(folder, "stalls")
-    took = {"alone": [], "churn": []}
+    tests, clones, waited = {"alone": [], "churn": []}, 0, {"alone": 0, "churn": 0}
     for number in server.rounds(int(rounds) + 1):
-        for beside, times in took.items():
-            found = window(float(seconds), number, beside)
-            times += found if number else []  # the first round is the warm-up
+        for beside in tests:
+            found, made, us = window(float(seconds), beside)
+            if number > 0:  # the first round is the warm-up
+                tests[beside] += found
+                clones, waited[beside] = clones + made, waited[beside] + us
+        server.progress(f"round {number}: {clones} clones of {LARGE.name}")
     results.replace(folder, "stalls", [
-        {"beside": beside, "rounds": number, "acquires": len(times), **client.percentiles(times)}
-        for beside, times in took.items() if times])
+        {"beside": beside, "what": what, "rounds": number, "rate": RATE,
+         "clones": clones if beside == "churn" else 0, "number": len(found),
+         **client.percentiles([test[step] for test in found]),
+         "steward_waited_us": round(waited[beside] / len(found))}
+        for beside, found in tests.items() if found for step, what in TIMED.items()])
 
 
 main(*sys.argv[1:])
