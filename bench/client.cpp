@@ -4,8 +4,8 @@
 //
 //   client [--clients N] [--tests N] [--seconds N] [--rate N] [STEP SQL]…
 //
-// It ends after so many tests, or seconds, whichever comes first. With a rate a client begins so many tests a
-// second; without, the next one when the last is over.
+// It ends after so many tests, or seconds, whichever comes first. With a rate a client begins so
+// many tests a second; without, the next one when the last is over.
 //
 // Steps of a test, each optional, those with … repeatable:
 //   --take SQL     in the home database; its first column, if it has a row, names the database

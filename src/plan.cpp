@@ -92,19 +92,20 @@ bool overdrawn(const Debt& debt) {
 bool drops_due(const Debt& debt) { return debt.quiet || debt.needed || overdrawn(debt); }
 
 Step next(Chores chores, Pools pools, Limits limits) {
-    Limits all = limits;
-    if (limits.overdrawn && first(chores, Urgency::cleanup, all).kind != Step::rest)
+    const Limits lenient = limits;  // for rewinds, and for the drops themselves
+    if (limits.overdrawn && first(chores, Urgency::cleanup, lenient).kind != Step::rest)
         limits.slow = false;
     auto first_of = [&](Urgency urgency) { return first(chores, urgency, limits); };
     if (Step step = first_of(Urgency::awaited); step.kind != Step::rest) return step;
-    if (Step step = first(chores, Urgency::rewind, all); step.kind != Step::rest) return step;
+    if (Step step = first(chores, Urgency::rewind, lenient); step.kind != Step::rest) return step;
     if (Step step = longest_waiting(pools, limits); step.kind != Step::rest) return step;
     if (lacks_room(pools, limits, shortfall))
-        if (Step step = first(chores, Urgency::cleanup, all); step.kind != Step::rest) return step;
+        if (Step step = first(chores, Urgency::cleanup, lenient); step.kind != Step::rest)
+            return step;
     if (Step step = first_of(Urgency::unfinished); step.kind != Step::rest) return step;
     if (Step step = furthest_below(pools, limits); step.kind != Step::rest) return step;
     if (!limits.drops_due && !lacks_room(pools, limits, distance)) return {};
-    return first(chores, Urgency::cleanup, all);
+    return first(chores, Urgency::cleanup, lenient);
 }
 
 }  // namespace testpool::plan
