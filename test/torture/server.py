@@ -14,7 +14,7 @@ PATIENCE = 45  # no call, and no outage, lasts so long
 REFUSALS = [(re.compile(pattern), state) for pattern, state in [
     (r"too many clients|remaining connection slots|too many connections", "53300"),
     (r"is (starting up|shutting down|in recovery mode|not yet accepting)", "57P03"),
-    (r"terminating connection due to administrator command", "57P01"),
+    (r"terminating connection due to (administrator command|unexpected postmaster exit)", "57P01"),
     (r"terminating connection because of crash|terminated by unexpected", "57P02"),
     (r"canceling (authentication|statement)|due to user request", "57014"),
     (r"lock timeout", "55P03"),
