@@ -287,7 +287,8 @@ class Client(threading.Thread):
         """A forgotten session in a transaction."""
         try:
             run(session, "BEGIN")
-            run(session, "CREATE TABLE forgotten AS SELECT 1 AS a")
+            # Under a name of its own: who shares the database must not wait for this transaction.
+            run(session, f"CREATE TABLE forgotten_{self.random.randrange(10**9)} AS SELECT 1 AS a")
         except psycopg2.Error:
             pass
         holding.left_open.append(session)
