@@ -7,9 +7,9 @@
 //   6. the pool that is furthest below its target;
 //   7. drops, when they are due or a pool below its target lacks the room.
 // Slow work leaves a worker free for what is quick: a test that only needs a rewind must not wait
-// for somebody's checkpoint. And while more waits to be dropped than may, a drop comes before any
-// other slow work but a rewind: who has large databases made and given up without a pause is slowed
-// down, instead of filling the disk.
+// for somebody's checkpoint. And while more waits to be dropped than may, a drop takes the place of
+// a large copy: who has large databases made and given up without a pause is slowed down, instead
+// of filling the disk.
 
 #include "plan.h"
 
@@ -70,6 +70,24 @@ bool lacks_room(Pools pools, Limits limits, int (*lack)(const Pool&)) {
     });
 }
 
+bool is_large(Step step, Chores chores, Pools pools) {
+    if (step.kind == Step::clone) return pools[step.index].slow;
+    return step.kind == Step::chore && chores[step.index].large;
+}
+
+Step most_urgent(Chores chores, Pools pools, Limits limits) {
+    auto first_of = [&](Urgency urgency) { return first(chores, urgency, limits); };
+    if (Step step = first_of(Urgency::awaited); step.kind != Step::rest) return step;
+    if (Step step = first_of(Urgency::rewind); step.kind != Step::rest) return step;
+    if (Step step = longest_waiting(pools, limits); step.kind != Step::rest) return step;
+    if (lacks_room(pools, limits, shortfall))
+        if (Step step = first_of(Urgency::cleanup); step.kind != Step::rest) return step;
+    if (Step step = first_of(Urgency::unfinished); step.kind != Step::rest) return step;
+    if (Step step = furthest_below(pools, limits); step.kind != Step::rest) return step;
+    if (!limits.drops_due && !lacks_room(pools, limits, distance)) return {};
+    return first_of(Urgency::cleanup);
+}
+
 }  // namespace
 
 int target(const Demand& demand) {
@@ -92,20 +110,10 @@ bool overdrawn(const Debt& debt) {
 bool drops_due(const Debt& debt) { return debt.quiet || debt.needed || overdrawn(debt); }
 
 Step next(Chores chores, Pools pools, Limits limits) {
-    const Limits lenient = limits;  // for rewinds, and for the drops themselves
-    if (limits.overdrawn && first(chores, Urgency::cleanup, lenient).kind != Step::rest)
-        limits.slow = false;
-    auto first_of = [&](Urgency urgency) { return first(chores, urgency, limits); };
-    if (Step step = first_of(Urgency::awaited); step.kind != Step::rest) return step;
-    if (Step step = first(chores, Urgency::rewind, lenient); step.kind != Step::rest) return step;
-    if (Step step = longest_waiting(pools, limits); step.kind != Step::rest) return step;
-    if (lacks_room(pools, limits, shortfall))
-        if (Step step = first(chores, Urgency::cleanup, lenient); step.kind != Step::rest)
-            return step;
-    if (Step step = first_of(Urgency::unfinished); step.kind != Step::rest) return step;
-    if (Step step = furthest_below(pools, limits); step.kind != Step::rest) return step;
-    if (!limits.drops_due && !lacks_room(pools, limits, distance)) return {};
-    return first(chores, Urgency::cleanup, lenient);
+    Step step = most_urgent(chores, pools, limits);
+    if (!limits.overdrawn || !is_large(step, chores, pools)) return step;
+    Step drop = first(chores, Urgency::cleanup, limits);
+    return drop.kind != Step::rest ? drop : step;
 }
 
 }  // namespace testpool::plan

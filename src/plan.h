@@ -19,7 +19,8 @@ enum class Urgency : std::uint8_t {
 /// Work that exists already and that no worker has.
 struct Chore {
     Urgency urgency;
-    bool slow = false;  // may take a checkpoint or many bytes
+    bool slow = false;   // may take a checkpoint or many bytes
+    bool large = false;  // a copy of many bytes
 };
 
 /// The clones of one template.

@@ -83,6 +83,11 @@ bool is_slow(const Template& t, Task task) {
     return task == Task::drop || task == Task::seal;
 }
 
+plan::Chore chore_of(const Template& t, Task task, plan::Urgency urgency) {
+    bool slow = is_slow(t, task);
+    return {urgency, slow, slow && task == Task::create};
+}
+
 /// One worker stays free of it for the pools, if there are any, and several workers.
 int most_slow_jobs(bool pools) { return pools ? std::max(1, board::desks() - 1) : board::desks(); }
 
@@ -99,13 +104,13 @@ std::span<Work> open_work(State& state, int desk) {
         Task task = task_of(state, t);
         if (task == Task::none || at_a_desk(t) || count == most_chores) continue;
         auto urgency = task == Task::drop ? plan::Urgency::cleanup : plan::Urgency::awaited;
-        work[count++] = {{urgency, is_slow(t, task)}, task, &t, nullptr};
+        work[count++] = {chore_of(t, task, urgency), task, &t, nullptr};
     }
     for (Database& d : databases(state)) {
         Task task = task_of(state, d);
         if (task == Task::none || at_a_desk(d) || count == most_chores) continue;
         if (is_better_done_by_another(d, task, desk)) continue;
-        work[count++] = {{urgency_of(d, task), is_slow(*d.of, task)}, task, nullptr, &d};
+        work[count++] = {chore_of(*d.of, task, urgency_of(d, task)), task, nullptr, &d};
     }
     return {work, count};
 }

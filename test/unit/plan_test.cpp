@@ -79,21 +79,33 @@ TEST(Plan, drops_wait_until_they_are_due) {
     EXPECT_EQ(plan_of({Chore{cleanup, true}}, {full}, roomy), chore(0));
 }
 
-TEST(Plan, what_is_large_waits_for_a_drop_while_too_much_is_to_be_dropped) {
+TEST(Plan, a_drop_takes_the_place_of_a_large_copy_while_too_much_is_to_be_dropped) {
     Limits overdrawn = roomy;
     overdrawn.overdrawn = true;
     Pool large = waited_for(1);
     large.slow = true;
     Chore drop{cleanup, true};
-    EXPECT_EQ(plan_of({Chore{awaited, true}, drop}, {large}, overdrawn), chore(1));
-    EXPECT_EQ(plan_of({Chore{awaited, true}}, {large}, overdrawn), chore(0));
+    Chore build{awaited, true, true};
+    EXPECT_EQ(plan_of({build, drop}, {}, overdrawn), chore(1));
+    EXPECT_EQ(plan_of({drop}, {large}, overdrawn), chore(0));
+    EXPECT_EQ(plan_of({build, drop}, {large}, roomy), chore(0));
+    EXPECT_EQ(plan_of({build}, {large}, overdrawn), chore(0));
     EXPECT_EQ(plan_of({}, {large}, overdrawn), clone(0));
+}
+
+TEST(Plan, nothing_else_waits_for_a_drop_while_too_much_is_to_be_dropped) {
+    Limits overdrawn = roomy;
+    overdrawn.overdrawn = true;
+    Chore drop{cleanup, true};
     EXPECT_EQ(plan_of({drop, Chore{awaited}}, {}, overdrawn), chore(1));
+    EXPECT_EQ(plan_of({drop, Chore{awaited, true}}, {}, overdrawn), chore(1));  // a seal
     EXPECT_EQ(plan_of({drop, Chore{rewind, true}}, {}, overdrawn), chore(1));
-    EXPECT_EQ(plan_of({drop}, {large, waited_for(2)}, overdrawn), clone(1));
-    Limits with_drop_under_way = busy;
-    with_drop_under_way.overdrawn = true;
-    EXPECT_EQ(plan_of({Chore{awaited, true}, drop}, {large}, with_drop_under_way), rest);
+    EXPECT_EQ(plan_of({drop}, {waited_for(1)}, overdrawn), clone(0));
+    Pool large = waited_for(1);
+    large.slow = true;
+    Limits beside_the_drop = busy;
+    beside_the_drop.overdrawn = true;
+    EXPECT_EQ(plan_of({drop}, {large, waited_for(2)}, beside_the_drop), clone(1));
 }
 
 TEST(Plan, a_pool_that_lacks_room_has_something_dropped_at_once) {
