@@ -9,8 +9,9 @@ REVOKE ALL ON FUNCTION testpool.created() FROM PUBLIC;
 SELECT testpool.created();
 
 -- State -------------------------------------------------------------------------------------
--- Only the steward writes these tables. No index covers a column that changes, so that every
--- update is a heap-only one, and half of each page is kept free for them: no growth.
+-- Only the steward writes these tables, as the rows of system catalogs are written: checks and references are
+-- what it promises. No index covers a column that changes, so that every update is a heap-only one, and half
+-- of each page is kept free for them: no growth.
 
 CREATE TABLE testpool.template (
     id            integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -131,11 +132,6 @@ COMMENT ON COLUMN testpool.database.clone_reason IS 'Why it was cloned again rat
 COMMENT ON COLUMN testpool.database.named IS 'It has the name that a client connected to';
 COMMENT ON COLUMN testpool.database.proof IS 'Fingerprint of id, template and OID on this server; a row without it is not testpool''s';
 
-CREATE UNIQUE INDEX template_hash ON testpool.template (hash) WHERE state <> 'discarded';
-CREATE UNIQUE INDEX template_root ON testpool.template ((hash IS NULL)) WHERE hash IS NULL;
-COMMENT ON INDEX testpool.template_hash IS 'At most one living template for each hash';
-COMMENT ON INDEX testpool.template_root IS 'At most one row for the root template';
-
 -- Views -------------------------------------------------------------------------------------
 
 CREATE VIEW testpool.templates AS
@@ -186,9 +182,9 @@ SELECT d.name AS database,
        d.reason,
        d.error,
        d.recycled,
-       d.recycle_us / 1000.0 AS recycle_ms,
-       d.relations,
-       d.pages,
+       CASE WHEN d.recycled IS NOT NULL THEN d.recycle_us / 1000.0 END AS recycle_ms,
+       CASE WHEN d.recycled IS NOT NULL THEN d.relations END AS relations,
+       CASE WHEN d.recycled IS NOT NULL THEN d.pages END AS pages,
        d.clone_reason
   FROM testpool.database d
   JOIN testpool.template t ON t.id = d.template;

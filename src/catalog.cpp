@@ -1,9 +1,10 @@
-// The tables testpool.template and testpool.database: only here are they read and written.
+// The tables testpool.template and testpool.database: only here are they read and written. To add a
+// column, add it to the extension's script and, last but for the proof, to the list here.
 
 #include "catalog.h"
 
+#include "catalog/columns.h"
 #include "log.h"
-#include "pg/spi.h"
 
 namespace testpool::catalog {
 
@@ -14,10 +15,13 @@ constexpr std::array database_states = {"cloning", "ready",     "leased",
                                         "kept",    "recycling", "failed"};
 
 template <class State, size_t N>
-std::optional<State> parse(const std::array<const char*, N>& names, const char* name) {
-    for (size_t i = 0; i < N; i++)
-        if (name != nullptr && strcmp(names[i], name) == 0) return static_cast<State>(i);
-    return std::nullopt;
+bool parse_as(const std::array<const char*, N>& names, const char* name, State& state) {
+    for (size_t i = 0; i < N; i++) {
+        if (strcmp(names[i], name) != 0) continue;
+        state = static_cast<State>(i);
+        return true;
+    }
+    return false;
 }
 
 /// A row tells testpool which database it may hand out and drop. It is believed only with this,
@@ -30,44 +34,17 @@ int64 proof_of(int64 id, int64 of, Oid oid) {
         reinterpret_cast<const unsigned char*>(parts.data()), sizeof(parts), 0));
 }
 
-constexpr int64 of_template = -1;
+int64 proof_of(const Template& t) { return proof_of(t.id, -1, t.oid); }
+int64 proof_of(const Database& d) { return proof_of(d.id, d.of->id, d.oid); }
 
-/// The databases that every server has, and the home database, are nobody's clones.
-bool may_be_ours(Oid oid) { return oid >= FirstNormalObjectId && oid != MyDatabaseId; }
-
-void copy(NameData& field, const char* text) {
-    strlcpy(NameStr(field), text != nullptr ? text : "", NAMEDATALEN);
+template <class Item>
+Value write_proof(const Item& item) {
+    return Value::of(proof_of(item));
 }
 
-const char* kept_text(const State& state, const char* text) {
-    return text == nullptr ? nullptr : MemoryContextStrdup(state.memory, text);
-}
-
-const char* text_or_null(const NameData& field) {
-    return NameStr(field)[0] != '\0' ? NameStr(field) : nullptr;
-}
-
-Statement<0> select_templates{R"(
-    SELECT id, hash, name, state, oid, database, exists, sealing, owner, base, pid, session_start,
-           application, client, claimed_at, finalized_at, discarded_at, bytes, reason, failures,
-           retry_at, sealed_at, frozen_xid, min_mxid, fingerprint, files,
-           clone_strategy, strategy_reason, proof, ctid
-      FROM testpool.template ORDER BY id)",
-                              {}};
-
-Statement<0> select_databases{R"(
-    SELECT id, template, oid, name, state, generation, role, pid, session_start, application,
-           client, created_at, ready_at, leased_at, reason, error, retry_at, recycled, recycle_us,
-           relations, pages, clone_reason, named, proof, ctid
-      FROM testpool.database ORDER BY id)",
-                              {}};
-
-Holder read_holder(const Row& row, int column) {
-    Holder holder{};
-    holder.session = {row.int4(column), row.time(column + 1)};
-    copy(holder.application, row.text(column + 2));
-    copy(holder.client, row.text(column + 3));
-    return holder;
+template <class Item>
+bool read_proof(const State& /*state*/, Item& item, Datum datum, bool null) {
+    return !null && DatumGetInt64(datum) == proof_of(item);
 }
 
 Template* find_template(const State& state, int32 id) {
@@ -76,74 +53,156 @@ Template* find_template(const State& state, int32 id) {
     return nullptr;
 }
 
-/// nullptr: testpool did not write that row, or not so.
-Template* read_template(const State& state, const Row& row) {
-    auto parsed = parse<TemplateState>(template_states, row.text(4));
-    bool of_database = OidIsValid(row.oid(5));
-    if (!parsed || row.int8(29) != proof_of(row.int4(1), of_template, row.oid(5)) ||
-        (of_database && !may_be_ours(row.oid(5))) || find_template(state, row.int4(1)) != nullptr)
-        return nullptr;
-    auto* t = static_cast<Template*>(MemoryContextAllocZero(state.memory, sizeof(Template)));
-    t->id = row.int4(1);
-    t->hash = kept_text(state, row.text(2));
-    t->name = kept_text(state, row.text(3));
-    t->state = *parsed;
-    t->oid = row.oid(5);
-    copy(t->database, row.text(6));
-    t->exists = row.boolean(7);
-    t->sealing = row.boolean(8);
-    t->owner = row.oid(9);
-    t->base = row.int4(10);
-    t->builder = read_holder(row, 11);
-    t->claimed_at = row.time(15);
-    t->finalized_at = row.time(16);
-    t->discarded_at = row.time(17);
-    t->bytes = row.int8(18);
-    t->reason = kept_text(state, row.text(19));
-    t->failures = row.int4(20);
-    t->retry_at = row.time(21);
-    t->seal = {static_cast<XLogRecPtr>(row.int8(22)), row.oid(23), row.oid(24), row.int8(25),
-               row.int4(26)};
-    t->clone_strategy = kept_text(state, row.text(27));
-    t->strategy_reason = kept_text(state, row.text(28));
-    return t;
+Value write_template(const Database& d) { return Value::of(d.of->id); }
+
+bool read_template(const State& state, Database& d, Datum datum, bool null) {
+    d.of = null ? nullptr : find_template(state, DatumGetInt32(datum));
+    return d.of != nullptr;
 }
 
-bool has_database(const State& state, int64 id) {
-    for (Database& d : databases(state))
-        if (d.id == id) return true;
-    return false;
+// ---- the columns, in the order of the tables --------------------------------------------------
+
+constexpr std::array template_columns = {
+    column<Plain, &Template::id>("id"),
+    column<Plain, &Template::hash>("hash"),
+    column<Plain, &Template::name>("name"),
+    column<Plain, &Template::state>("state"),
+    column<Plain, &Template::oid>("oid"),
+    column<Identifier, &Template::database>("database"),
+    column<Plain, &Template::exists>("exists"),
+    column<Plain, &Template::sealing>("sealing"),
+    column<Plain, &Template::owner>("owner"),
+    column<ZeroIsNull, &Template::base>("base"),
+    column<ZeroIsNull, &Template::builder, &Holder::session, &Session::pid>("pid"),
+    column<Time, &Template::builder, &Holder::session, &Session::since>("session_start"),
+    column<ShortText, &Template::builder, &Holder::application>("application"),
+    column<ShortText, &Template::builder, &Holder::client>("client"),
+    column<Time, &Template::claimed_at>("claimed_at"),
+    column<Time, &Template::finalized_at>("finalized_at"),
+    column<Time, &Template::discarded_at>("discarded_at"),
+    column<ZeroIsNull, &Template::bytes>("bytes"),
+    column<Plain, &Template::seal, &Seal::at>("sealed_at"),
+    column<Plain, &Template::seal, &Seal::frozen_xid>("frozen_xid"),
+    column<Plain, &Template::seal, &Seal::min_mxid>("min_mxid"),
+    column<ZeroIsNull, &Template::seal, &Seal::fingerprint>("fingerprint"),
+    column<ZeroIsNull, &Template::seal, &Seal::files>("files"),
+    column<Plain, &Template::clone_strategy>("clone_strategy"),
+    column<Plain, &Template::strategy_reason>("strategy_reason"),
+    column<Plain, &Template::reason>("reason"),
+    column<Plain, &Template::failures>("failures"),
+    column<Time, &Template::retry_at>("retry_at"),
+    Column<Template>{"proof", write_proof, read_proof},
+};
+
+constexpr std::array database_columns = {
+    column<Plain, &Database::id>("id"),
+    Column<Database>{"template", write_template, read_template},
+    column<Plain, &Database::oid>("oid"),
+    column<Identifier, &Database::name>("name"),
+    column<Plain, &Database::state>("state"),
+    column<Plain, &Database::generation>("generation"),
+    column<Plain, &Database::role>("role"),
+    column<ZeroIsNull, &Database::holder, &Holder::session, &Session::pid>("pid"),
+    column<Time, &Database::holder, &Holder::session, &Session::since>("session_start"),
+    column<ShortText, &Database::holder, &Holder::application>("application"),
+    column<ShortText, &Database::holder, &Holder::client>("client"),
+    column<Time, &Database::created_at>("created_at"),
+    column<Time, &Database::ready_at>("ready_at"),
+    column<Time, &Database::leased_at>("leased_at"),
+    column<Plain, &Database::reason>("reason"),
+    column<Plain, &Database::error>("error"),
+    column<Time, &Database::retry_at>("retry_at"),
+    column<Plain, &Database::recycled>("recycled"),
+    column<Plain, &Database::recycle_us>("recycle_us"),
+    column<Plain, &Database::relations>("relations"),
+    column<Plain, &Database::pages>("pages"),
+    column<Plain, &Database::clone_reason>("clone_reason"),
+    column<Plain, &Database::named>("named"),
+    Column<Database>{"proof", write_proof, read_proof},
+};
+
+/// A table, how its rows are read, and where it and its sequence and its index are.
+template <class Item>
+struct Table;
+
+template <>
+struct Table<Template> {
+    static constexpr const std::array<Column<Template>, template_columns.size()>& columns =
+        template_columns;
+    static constexpr const char* name = "template";
+    static constexpr const char* key = "template_pkey";
+};
+
+template <>
+struct Table<Database> {
+    static constexpr const std::array<Column<Database>, database_columns.size()>& columns =
+        database_columns;
+    static constexpr const char* name = "database";
+    static constexpr const char* key = "database_pkey";
+};
+
+// ---- reading ------------------------------------------------------------------------------------
+
+// The first column is where the row lies.
+Statement<0> select_templates{"SELECT t.ctid, t.* FROM testpool.template t ORDER BY id", {}};
+Statement<0> select_databases{"SELECT d.ctid, d.* FROM testpool.database d ORDER BY id", {}};
+Statement<1> strike_template{"DELETE FROM testpool.template t WHERE ctid = $1 RETURNING t::text",
+                             {TIDOID}};
+Statement<1> strike_database{"DELETE FROM testpool.database d WHERE ctid = $1 RETURNING d::text",
+                             {TIDOID}};
+
+/// The databases that every server has, and the home database, are nobody's clones.
+bool may_be_ours(Oid oid) { return oid >= FirstNormalObjectId && oid != MyDatabaseId; }
+
+/// One template at most lives under a hash, and one is the root template.
+bool are_alternatives(const Template& t, const Template& other) {
+    if (t.is_root() || other.is_root()) return t.is_root() && other.is_root();
+    return t.state != TemplateState::discarded && other.state != TemplateState::discarded &&
+           strcmp(t.hash, other.hash) == 0;
+}
+
+bool is_believed(const State& state, const Template& t) {
+    for (Template& other : templates(state))
+        if (other.id == t.id || are_alternatives(t, other)) return false;
+    return !OidIsValid(t.oid) || may_be_ours(t.oid);
+}
+
+bool is_believed(const State& state, const Database& d) {
+    for (Database& other : databases(state))
+        if (other.id == d.id) return false;
+    return may_be_ours(d.oid);
+}
+
+[[noreturn]] void unknown_columns(const char* table) {
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("table testpool.%s has not the columns that the library knows", table),
+                    errdetail("The library is of version %s.", TESTPOOL_VERSION),
+                    errhint("Call ALTER EXTENSION testpool UPDATE.")));
+    pg_unreachable();
+}
+
+/// A later version of the extension may have added columns at the end.
+template <class Item>
+void require_columns(TupleDesc desc, int first) {
+    constexpr auto& columns = Table<Item>::columns;
+    bool known = desc->natts >= first + static_cast<int>(columns.size());
+    for (size_t i = 0; known && i < columns.size(); i++)
+        known = strcmp(NameStr(TupleDescAttr(desc, first + i)->attname), columns[i].name) == 0;
+    if (!known) unknown_columns(Table<Item>::name);
 }
 
 /// nullptr: testpool did not write that row, or not so.
-Database* read_database(const State& state, const Row& row) {
-    auto parsed = parse<DatabaseState>(database_states, row.text(5));
-    Template* of = find_template(state, row.int4(2));
-    if (!parsed || of == nullptr || !may_be_ours(row.oid(3)) || has_database(state, row.int8(1)) ||
-        row.int8(24) != proof_of(row.int8(1), row.int4(2), row.oid(3)))
-        return nullptr;
-    auto* d = static_cast<Database*>(MemoryContextAllocZero(state.memory, sizeof(Database)));
-    d->id = row.int8(1);
-    d->of = of;
-    d->oid = row.oid(3);
-    copy(d->name, row.text(4));
-    d->state = *parsed;
-    d->generation = row.int4(6);
-    d->role = row.oid(7);
-    d->holder = read_holder(row, 8);
-    d->created_at = row.time(12);
-    d->ready_at = row.time(13);
-    d->leased_at = row.time(14);
-    d->reason = kept_text(state, row.text(15));
-    d->error = kept_text(state, row.text(16));
-    d->retry_at = row.time(17);
-    d->recycled = kept_text(state, row.text(18));
-    d->recycle_us = row.int8(19);
-    d->relations = row.int4(20);
-    d->pages = row.int8(21);
-    d->clone_reason = kept_text(state, row.text(22));
-    d->named = row.boolean(23);
-    return d;
+template <class Item>
+Item* read_row(const State& state, const Row& row) {
+    require_columns<Item>(row.desc(), 1);
+    auto* item = static_cast<Item*>(MemoryContextAllocZero(state.memory, sizeof(Item)));
+    int number = 2;
+    for (const Column<Item>& column : Table<Item>::columns) {
+        bool null = false;
+        Datum datum = row.datum(number++, &null);
+        if (!column.read(state, *item, datum, null)) return nullptr;
+    }
+    return is_believed(state, *item) ? item : nullptr;
 }
 
 template <class Item>
@@ -164,10 +223,7 @@ void strike_out(Statement<1>& statement, const char* table, Datum ctid) {
     });
 }
 
-Statement<1> strike_template{"DELETE FROM testpool.template t WHERE ctid = $1 RETURNING t::text",
-                             {TIDOID}};
-Statement<1> strike_database{"DELETE FROM testpool.database d WHERE ctid = $1 RETURNING d::text",
-                             {TIDOID}};
+// ---- writing ------------------------------------------------------------------------------------
 
 [[noreturn]] void changed_by_someone_else() {
     ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
@@ -176,127 +232,93 @@ Statement<1> strike_database{"DELETE FROM testpool.database d WHERE ctid = $1 RE
     pg_unreachable();
 }
 
-/// A statement about one row that finds another number of rows means that somebody else has
-/// changed the tables: the steward then reads them again.
-template <size_t N>
-void one_row(Statement<N>& statement, std::array<Value, N> values) {
-    spi([&] {
-        if (statement.run(values) != 1) changed_by_someone_else();
-    });
-}
-
 Oid relation_named(const char* name) {
     return get_relname_relid(name, get_namespace_oid("testpool", false));
 }
 
 int64 next_of(const char* sequence) { return nextval_internal(relation_named(sequence), false); }
 
-constexpr size_t template_columns = 29;
-constexpr std::array<Oid, template_columns> template_types = {
-    INT4OID, TEXTOID, TEXTOID,        TEXTOID,        OIDOID,         NAMEOID,
-    BOOLOID, BOOLOID, OIDOID,         INT4OID,        INT4OID,        TIMESTAMPTZOID,
-    TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID,
-    TEXTOID, INT4OID, TIMESTAMPTZOID, LSNOID,         XIDOID,         XIDOID,
-    INT8OID, INT4OID, TEXTOID,        TEXTOID,        INT8OID};
+template <class Item>
+struct Written {
+    static constexpr size_t count = Table<Item>::columns.size();
+    std::array<int, count> numbers;
+    std::array<Datum, count> datums;
+    std::array<bool, count> nulls;
+};
 
-std::array<Value, template_columns> values_of(const Template& t) {
-    return {Value::of(t.id),
-            Value::of(t.hash),
-            Value::of(t.name),
-            Value::of(name_of(t.state)),
-            Value::of(t.oid),
-            Value::name(const_cast<NameData&>(t.database)),
-            Value::of(t.exists),
-            Value::of(t.sealing),
-            Value::of(t.owner),
-            t.base != 0 ? Value::of(t.base) : Value{0, true},
-            t.builder.session.pid != 0 ? Value::of(t.builder.session.pid) : Value{0, true},
-            Value::time(t.builder.session.since),
-            Value::of(text_or_null(t.builder.application)),
-            Value::of(text_or_null(t.builder.client)),
-            Value::time(t.claimed_at),
-            Value::time(t.finalized_at),
-            Value::time(t.discarded_at),
-            t.bytes != 0 ? Value::of(t.bytes) : Value{0, true},
-            Value::of(t.reason),
-            Value::of(t.failures),
-            Value::time(t.retry_at),
-            t.seal.at != 0 ? Value{LSNGetDatum(t.seal.at)} : Value{0, true},
-            Value::of(t.seal.frozen_xid),
-            Value::of(t.seal.min_mxid),
-            t.seal.at != 0 ? Value::of(t.seal.fingerprint) : Value{0, true},
-            t.seal.at != 0 ? Value::of(t.seal.files) : Value{0, true},
-            Value::of(t.clone_strategy),
-            Value::of(t.strategy_reason),
-            Value::of(proof_of(t.id, of_template, t.oid))};
+template <class Item>
+Written<Item> written(const Item& item) {
+    Written<Item> row;
+    for (size_t i = 0; i < row.count; i++) {
+        Value value = Table<Item>::columns[i].write(item);
+        row.numbers[i] = static_cast<int>(i) + 1;
+        row.datums[i] = value.datum;
+        row.nulls[i] = value.null;
+    }
+    return row;
 }
 
-Statement<template_columns> insert_template{R"(
-    INSERT INTO testpool.template (id, hash, name, state, oid, database, exists, sealing, owner,
-           base, pid, session_start, application, client, claimed_at, finalized_at, discarded_at,
-           bytes, reason, failures, retry_at, sealed_at, frozen_xid, min_mxid,
-           fingerprint, files, clone_strategy, strategy_reason, proof)
-    OVERRIDING SYSTEM VALUE
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-           $20, $21, $22, $23, $24, $25, $26, $27, $28, $29))",
-                                            template_types};
-
-Statement<template_columns> update_template{R"(
-    UPDATE testpool.template SET hash = $2, name = $3, state = $4, oid = $5, database = $6,
-           exists = $7, sealing = $8, owner = $9, base = $10, pid = $11, session_start = $12,
-           application = $13, client = $14, claimed_at = $15, finalized_at = $16,
-           discarded_at = $17, bytes = $18, reason = $19, failures = $20, retry_at = $21,
-           sealed_at = $22, frozen_xid = $23, min_mxid = $24, fingerprint = $25,
-           files = $26, clone_strategy = $27, strategy_reason = $28, proof = $29
-     WHERE id = $1)",
-                                            template_types};
-
-Statement<1> delete_template{"DELETE FROM testpool.template WHERE id = $1", {INT4OID}};
-
-constexpr size_t database_columns = 24;
-constexpr std::array<Oid, database_columns> database_types = {
-    INT8OID,        INT4OID,        OIDOID,         NAMEOID, TEXTOID,        INT4OID,
-    OIDOID,         INT4OID,        TIMESTAMPTZOID, TEXTOID, TEXTOID,        TIMESTAMPTZOID,
-    TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID,        TEXTOID, TIMESTAMPTZOID, TEXTOID,
-    INT8OID,        INT4OID,        INT8OID,        TEXTOID, BOOLOID,        INT8OID};
-
-std::array<Value, database_columns> values_of(const Database& d) {
-    return {Value::of(d.id),
-            Value::of(d.of->id),
-            Value::of(d.oid),
-            Value::name(const_cast<NameData&>(d.name)),
-            Value::of(name_of(d.state)),
-            Value::of(d.generation),
-            Value::of(d.role),
-            d.holder.session.pid != 0 ? Value::of(d.holder.session.pid) : Value{0, true},
-            Value::time(d.holder.session.since),
-            Value::of(text_or_null(d.holder.application)),
-            Value::of(text_or_null(d.holder.client)),
-            Value::time(d.created_at),
-            Value::time(d.ready_at),
-            Value::time(d.leased_at),
-            Value::of(d.reason),
-            Value::of(d.error),
-            Value::time(d.retry_at),
-            Value::of(d.recycled),
-            d.recycled != nullptr ? Value::of(d.recycle_us) : Value{0, true},
-            d.recycled != nullptr ? Value::of(d.relations) : Value{0, true},
-            d.recycled != nullptr ? Value::of(d.pages) : Value{0, true},
-            Value::of(d.clone_reason),
-            Value::of(d.named),
-            Value::of(proof_of(d.id, d.of->id, d.oid))};
+/// Writes without a plan, as the rows of system catalogs are written: every acquire waits for one,
+/// and executor and checks would be most of its time. `change(table, row)`: of the row with that
+/// id, which there has to be.
+template <class Item, class Change>
+void change_row(Datum id, RegProcedure equal, Change change) {
+    Relation table = table_open(relation_named(Table<Item>::name), RowExclusiveLock);
+    require_columns<Item>(RelationGetDescr(table), 0);
+    ScanKeyData key;
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, equal, id);
+    SysScanDesc scan =
+        systable_beginscan(table, relation_named(Table<Item>::key), true, nullptr, 1, &key);
+    HeapTuple old = systable_getnext(scan);
+    if (!HeapTupleIsValid(old)) changed_by_someone_else();
+    change(table, old);
+    systable_endscan(scan);
+    table_close(table, NoLock);
+    CommandCounterIncrement();
 }
 
-Statement<database_columns> insert_database{R"(
-    INSERT INTO testpool.database (id, template, oid, name, state, generation, role, pid,
-           session_start, application, client, created_at, ready_at, leased_at, reason, error,
-           retry_at, recycled, recycle_us, relations, pages, clone_reason, named, proof)
-    OVERRIDING SYSTEM VALUE
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-           $20, $21, $22, $23, $24))",
-                                            database_types};
+template <class Change>
+void change_row(const Template& t, Change change) {
+    change_row<Template>(Int32GetDatum(t.id), F_INT4EQ, change);
+}
 
-Statement<1> delete_database{"DELETE FROM testpool.database WHERE id = $1", {INT8OID}};
+template <class Change>
+void change_row(const Database& d, Change change) {
+    change_row<Database>(Int64GetDatum(d.id), F_INT8EQ, change);
+}
+
+template <class Item>
+void insert_row(const Item& item) {
+    Relation table = table_open(relation_named(Table<Item>::name), RowExclusiveLock);
+    TupleDesc desc = RelationGetDescr(table);
+    require_columns<Item>(desc, 0);
+    auto* datums = static_cast<Datum*>(palloc0(sizeof(Datum) * desc->natts));
+    auto* nulls = static_cast<bool*>(palloc(sizeof(bool) * desc->natts));
+    std::fill_n(nulls, desc->natts, true);
+    Written<Item> row = written(item);
+    std::ranges::copy(row.datums, datums);
+    std::ranges::copy(row.nulls, nulls);
+    CatalogTupleInsert(table, heap_form_tuple(desc, datums, nulls));
+    table_close(table, NoLock);
+    CommandCounterIncrement();
+}
+
+template <class Item>
+void update_row(const Item& item) {
+    change_row(item, [&](Relation table, HeapTuple old) {
+        Written<Item> row = written(item);
+        HeapTuple changed =
+            heap_modify_tuple_by_cols(old, RelationGetDescr(table), static_cast<int>(row.count),
+                                      row.numbers.data(), row.datums.data(), row.nulls.data());
+        CatalogTupleUpdate(table, &old->t_self, changed);
+    });
+}
+
+template <class Item>
+void remove_row(const Item& item) {
+    change_row(item,
+               [](Relation table, HeapTuple old) { CatalogTupleDelete(table, &old->t_self); });
+}
 
 Statement<1> has_right_to_acquire{R"(
     SELECT has_schema_privilege($1, 'testpool', 'USAGE')
@@ -307,6 +329,13 @@ Statement<1> has_right_to_acquire{R"(
 
 const char* name_of(TemplateState state) { return template_states[static_cast<size_t>(state)]; }
 const char* name_of(DatabaseState state) { return database_states[static_cast<size_t>(state)]; }
+
+bool parse(const char* name, TemplateState& state) {
+    return parse_as(template_states, name, state);
+}
+bool parse(const char* name, DatabaseState& state) {
+    return parse_as(database_states, name, state);
+}
 
 bool present() {
     Oid schema = get_namespace_oid("testpool", true);
@@ -319,16 +348,16 @@ void load(State& state) {
     spi([&] {
         List* not_ours = NIL;  // templates; their clones have to go first
         select_templates.each_row({}, [&](const Row& row) {
-            if (Template* t = read_template(state, row))
+            if (auto* t = read_row<Template>(state, row))
                 append(state, state.templates, t);
             else
-                not_ours = lappend(not_ours, DatumGetPointer(row.datum(30)));
+                not_ours = lappend(not_ours, DatumGetPointer(row.datum(1)));
         });
         select_databases.each_row({}, [&](const Row& row) {
-            if (Database* d = read_database(state, row))
+            if (auto* d = read_row<Database>(state, row))
                 append(state, state.databases, d);
             else
-                strike_out(strike_database, "database", row.datum(25));
+                strike_out(strike_database, "database", row.datum(1));
         });
         ListCell* cell = nullptr;
         foreach (cell, not_ours)
@@ -339,36 +368,13 @@ void load(State& state) {
 int64 next_template_id() { return next_of("template_id_seq"); }
 int64 next_database_id() { return next_of("database_id_seq"); }
 
-void insert(const Template& row) { one_row(insert_template, values_of(row)); }
-void update(const Template& row) { one_row(update_template, values_of(row)); }
-void remove(const Template& row) { one_row(delete_template, {Value::of(row.id)}); }
+void insert(const Template& row) { insert_row(row); }
+void update(const Template& row) { update_row(row); }
+void remove(const Template& row) { remove_row(row); }
 
-void insert(const Database& row) { one_row(insert_database, values_of(row)); }
-/// An UPDATE without a plan: every acquire waits for one, and executor and checks would be most of
-/// its time. As for a row of the system catalogs; the values are in the order of the columns.
-void update(const Database& row) {
-    std::array<Value, database_columns> values = values_of(row);
-    Relation rows = table_open(relation_named("database"), RowExclusiveLock);
-    if (RelationGetNumberOfAttributes(rows) != database_columns) changed_by_someone_else();
-    ScanKeyData key;
-    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(row.id));
-    SysScanDesc scan =
-        systable_beginscan(rows, relation_named("database_pkey"), true, nullptr, 1, &key);
-    HeapTuple old = systable_getnext(scan);
-    if (!HeapTupleIsValid(old)) changed_by_someone_else();
-    std::array<Datum, database_columns> datums{};
-    std::array<bool, database_columns> nulls{};
-    for (size_t i = 0; i < database_columns; i++) {
-        datums[i] = values[i].datum;
-        nulls[i] = values[i].null;
-    }
-    HeapTuple changed = heap_form_tuple(RelationGetDescr(rows), datums.data(), nulls.data());
-    CatalogTupleUpdate(rows, &old->t_self, changed);
-    systable_endscan(scan);
-    table_close(rows, NoLock);
-    CommandCounterIncrement();
-}
-void remove(const Database& row) { one_row(delete_database, {Value::of(row.id)}); }
+void insert(const Database& row) { insert_row(row); }
+void update(const Database& row) { update_row(row); }
+void remove(const Database& row) { remove_row(row); }
 
 bool may_acquire(Oid role) {
     bool may = false;

@@ -27,7 +27,4 @@ void remove(const Database& row);
 /// True if the role may call testpool.acquire().
 bool may_acquire(Oid role);
 
-const char* name_of(TemplateState state);
-const char* name_of(DatabaseState state);
-
 }  // namespace testpool::catalog

@@ -32,6 +32,8 @@ class Row {
   public:
     Row(HeapTuple tuple, TupleDesc desc) : tuple_(tuple), desc_(desc) {}
 
+    TupleDesc desc() const { return desc_; }
+    Datum datum(int column, bool* null) const { return SPI_getbinval(tuple_, desc_, column, null); }
     Datum datum(int column) const {
         bool null = false;
         Datum d = SPI_getbinval(tuple_, desc_, column, &null);

@@ -7,8 +7,6 @@ SELECT views_are('testpool', ARRAY['templates', 'databases', 'stats', 'progress'
 SELECT col_is_pk('testpool', 'template', 'id', 'template: a row has an id');
 SELECT col_is_pk('testpool', 'database', 'id', 'database: a row has an id');
 SELECT fk_ok('testpool', 'database', 'template', 'testpool', 'template', 'id');
-SELECT has_index('testpool', 'template', 'template_hash', 'a hash has at most one living template');
-SELECT index_is_unique('testpool', 'template', 'template_hash', 'template_hash is unique');
 
 -- What the contract promises of the views; they may show more.
 CREATE TEMP TABLE contract (view text, "column" text, type text);
@@ -42,8 +40,6 @@ SELECT throws_ok($$ INSERT INTO testpool.template (hash, state, owner) VALUES ('
 SELECT throws_ok($$ INSERT INTO testpool.template (hash, state, owner) VALUES ('', 'building', 10) $$, '23514');
 SELECT throws_ok($$ INSERT INTO testpool.template (hash, state, owner)
                     VALUES (repeat('x', 1025), 'building', 10) $$, '23514');
-SELECT throws_ok($$ INSERT INTO testpool.template (hash, state, owner)
-                    VALUES ('h', 'building', 10), ('h', 'finalized', 10) $$, '23505');
 SELECT lives_ok($$ INSERT INTO testpool.template (hash, state, owner)
                    VALUES ('pgtap', 'discarded', 10), ('pgtap', 'discarded', 10), ('pgtap', 'finalized', 10) $$,
                 'a hash may have been discarded before');
