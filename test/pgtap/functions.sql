@@ -34,7 +34,7 @@ SELECT is(pg_get_function_arguments(p.oid), defaults, format('%s(%s): names and 
   FROM contract JOIN pg_proc p ON p.proname = name AND p.pronamespace = 'testpool'::regnamespace;
 SELECT function_returns('testpool'::name, name::name, result) FROM contract;
 SELECT function_lang_is('testpool'::name, name::name, string_to_array(arguments, ', ')::name[],
-                        CASE name WHEN 'advice' THEN 'sql' ELSE 'c' END) FROM contract;
+                        'c') FROM contract;
 SELECT is(p.provolatile, volatility, format('%s: volatility', name))
   FROM contract JOIN pg_proc p ON p.proname = name AND p.pronamespace = 'testpool'::regnamespace;
 SELECT is(p.proparallel, parallel, format('%s: parallel safety', name))
