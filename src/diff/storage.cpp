@@ -16,9 +16,10 @@ std::span<BlockNumber> suspects(const Side& source, const Side& clone, const For
     const Fork* c = clone.fork(name);
     Growing<BlockNumber> found;
     if (s != nullptr && c != nullptr && (c->written || s->bytes != c->bytes))
-        for (BlockNumber block :
-             rewind::differing_blocks(source.database(), clone.database(), name, common))
-            found.add(block);
+        rewind::compare(source.database(), clone.database(), name, common,
+                        [&](BlockNumber /*first*/, const rewind::Pages& differing) {
+                            for (BlockNumber block : differing.blocks) found.add(block);
+                        });
     for (const Side* side : {&source, &clone})
         for (const DirtyBlock& dirty : side->dirty_blocks(name))
             if (dirty.block < common) found.add(dirty.block);

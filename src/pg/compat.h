@@ -50,6 +50,7 @@ using RelNumber = RelFileNumber;
 using Locator = RelFileLocator;
 inline RelNumber number_of(const Locator& locator) { return locator.relNumber; }
 inline Oid tablespace_of(const Locator& locator) { return locator.spcOid; }
+inline Oid database_of(const Locator& locator) { return locator.dbOid; }
 inline Locator locator_of(const BufferTag& tag) { return BufTagGetRelFileLocator(&tag); }
 inline ForkNumber fork_of(const BufferTag& tag) { return BufTagGetForkNum(&tag); }
 inline Oid database_of(const BufferTag& tag) { return tag.dbOid; }
@@ -59,6 +60,7 @@ using RelNumber = Oid;
 using Locator = RelFileNode;
 inline RelNumber number_of(const Locator& locator) { return locator.relNode; }
 inline Oid tablespace_of(const Locator& locator) { return locator.spcNode; }
+inline Oid database_of(const Locator& locator) { return locator.dbNode; }
 inline Locator locator_of(const BufferTag& tag) { return tag.rnode; }
 inline ForkNumber fork_of(const BufferTag& tag) { return tag.forkNum; }
 inline Oid database_of(const BufferTag& tag) { return tag.rnode.dbNode; }
@@ -131,6 +133,25 @@ inline void truncate_fork(SMgrRelation storage, ForkNumber fork,
     smgrtruncate(storage, &fork, 1, &present, &length);
 #else
     smgrtruncate(storage, &fork, 1, &length);
+#endif
+}
+
+/// Forgets what shared buffers hold of a fork, written or not.
+inline void drop_buffers(SMgrRelation storage, ForkNumber fork) {
+    BlockNumber first = 0;
+#if PG_VERSION_NUM >= 160000
+    DropRelationBuffers(storage, &fork, 1, &first);
+#else
+    DropRelFileNodeBuffers(storage, &fork, 1, &first);
+#endif
+}
+
+/// For a page of one's own that is written past shared buffers.
+inline void set_checksum(char* page, BlockNumber block) {
+#if PG_VERSION_NUM >= 190000
+    PageSetChecksum(page, block);
+#else
+    PageSetChecksumInplace(page, block);
 #endif
 }
 

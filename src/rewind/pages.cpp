@@ -10,32 +10,32 @@
 
 namespace testpool::rewind {
 
-namespace {
-
-/// True if the log may leave out the hole in the middle of the page: it is there and all zeros.
-bool has_empty_hole(Page page) {
-    auto* header = reinterpret_cast<PageHeader>(page);
+bool has_empty_hole(const char* page) {
+    auto* header = reinterpret_cast<const PageHeaderData*>(page);
     if (header->pd_lower < SizeOfPageHeaderData || header->pd_upper <= header->pd_lower ||
         header->pd_upper > BLCKSZ)
         return false;
-    auto* bytes = static_cast<char*>(page);
-    return std::all_of(bytes + header->pd_lower, bytes + header->pd_upper,
+    return std::all_of(page + header->pd_lower, page + header->pd_upper,
                        [](char c) { return c == 0; });
 }
 
-void refuse_younger(const Sides& sides, ForkNumber fork, BlockNumber block, Page page) {
-    if (sides.logged && PageGetLSN(page) > sides.sealed_at)
+void refuse_younger(const Sides& sides, ForkNumber fork, BlockNumber block, const char* page) {
+    if (sides.logged && PageGetLSN(const_cast<char*>(page)) > sides.sealed_at)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("block %u of relation file %u, fork %s, of the template was changed "
                                "after it had been finalized",
                                block, compat::number_of(sides.source), forkNames[fork])));
 }
 
+namespace {
+
 void put_back(Buffer target, Page page, ForkNumber fork, bool logged) {
     START_CRIT_SECTION();
     memcpy(BufferGetPage(target), page, BLCKSZ);
     MarkBufferDirty(target);
-    if (logged) log_newpage_buffer(target, fork == MAIN_FORKNUM && has_empty_hole(page));
+    if (logged)
+        log_newpage_buffer(target,
+                           fork == MAIN_FORKNUM && has_empty_hole(static_cast<char*>(page)));
     END_CRIT_SECTION();
 }
 
@@ -53,7 +53,7 @@ bool restore(const Sides& sides, ForkNumber fork, BlockNumber block,
     bool differs = PageIsNew(BufferGetPage(target)) ||
                    !same_page(static_cast<char*>(page), static_cast<char*>(BufferGetPage(target)));
     if (differs) {
-        refuse_younger(sides, fork, block, page);
+        refuse_younger(sides, fork, block, static_cast<char*>(page));
         put_back(target, page, fork, sides.logged);
     }
     UnlockReleaseBuffer(target);

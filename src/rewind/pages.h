@@ -13,6 +13,11 @@ struct Sides {
     bool logged;           // else it is an unlogged relation
 };
 
+/// True if the log may leave out the hole in the middle of the page: it is there and all zeros.
+bool has_empty_hole(const char* page);
+/// Raises if a page of the template was changed after the seal.
+void refuse_younger(const Sides& sides, ForkNumber fork, BlockNumber block, const char* page);
+
 /// Compares these blocks and puts back those that differ; returns how many did.
 int64 restore_blocks(const Sides& sides, ForkNumber fork, std::span<const BlockNumber> blocks);
 /// The same for every block below `length`.

@@ -9,9 +9,8 @@
 #include "pg/transaction.h"
 #include "points.h"
 #include "rewind/buffers.h"
-#include "rewind/compare.h"
+#include "rewind/fork.h"
 #include "rewind/loose.h"
-#include "rewind/pages.h"
 #include "rewind/sealed.h"
 #include "rewind/shared.h"
 #include "rewind/statistics.h"
@@ -96,23 +95,16 @@ class Rewind {
                 !is_unlogged(source_, name)};
     }
 
-    /// The blocks that may differ: dirty ones, those that differ in the file, and those that were
-    /// just added, which are in the file but not in the log.
-    std::span<BlockNumber> suspects(const Fork& s, const Fork* t,
-                                    std::span<const DirtyBlock> dirty) const {
+    /// Looks at dirty blocks, at those that differ in the file, and at those that were just added,
+    /// which are in the file but not in the log.
+    int64 restore_pages(const Sides& sides, const Fork& s, const Fork* t,
+                        std::span<const DirtyBlock> dirty) const {
         BlockNumber length = blocks_of(s);
         BlockNumber present = t != nullptr ? std::min(blocks_of(*t), length) : 0;
-        std::span<BlockNumber> written{};
-        if (t == nullptr || t->written || t->bytes != s.bytes)
-            written = differing_blocks(job_.source, job_.oid, s.name, present);
-        Growing<BlockNumber> blocks;
-        for (BlockNumber block : written) blocks.add(block);
-        for (const DirtyBlock& d : dirty)
-            if (d.block < present) blocks.add(d.block);
-        for (BlockNumber block = present; block < length; block++) blocks.add(block);
-        std::span<BlockNumber> all = blocks.all();
-        std::ranges::sort(all);
-        return {all.begin(), std::unique(all.begin(), all.end())};
+        ForkRestore fork(sides, s.name, dirty);
+        if (t == nullptr || t->written || t->bytes != s.bytes) fork.compare_files(present);
+        fork.add(present, length);
+        return fork.finish(length);
     }
 
     void restore_fork(const Fork& s, const Fork* t) {
@@ -129,7 +121,7 @@ class Rewind {
             resize(sides, name.fork, blocks_of(s));
         bool is_map = name.fork == FSM_FORKNUM || name.fork == VISIBILITYMAP_FORKNUM;
         int64 pages = is_map ? restore_all(sides, name.fork, blocks_of(s))
-                             : restore_blocks(sides, name.fork, suspects(s, t, dirty));
+                             : restore_pages(sides, s, t, dirty);
         count(name, pages + resized);
         outcome_.pages += pages;
         board::report_bytes(outcome_.pages * BLCKSZ);
