@@ -90,6 +90,15 @@ inline void forget_measures(Form_pg_class row) {
 #endif
 }
 
+/// Runs a portal to its end, as a client's; 18 knows by itself that it is run once.
+inline void run_portal(Portal portal) {
+#if PG_VERSION_NUM >= 180000
+    PortalRun(portal, FETCH_ALL, true, None_Receiver, None_Receiver, nullptr);
+#else
+    PortalRun(portal, FETCH_ALL, true, true, None_Receiver, None_Receiver, nullptr);
+#endif
+}
+
 /// What was counted for a relation of any database, or nullptr.
 inline const PgStat_StatTabEntry* statistics_of(Oid database, Oid relation) {
 #if PG_VERSION_NUM >= 190000

@@ -35,6 +35,7 @@ template <class Work>
         failure = CopyErrorData();
         FlushErrorState();
         AbortCurrentTransaction();
+        debug_query_string = nullptr;  // it lies in memory that is reset
         MemoryContextSwitchTo(caller);
     }
     PG_END_TRY();
