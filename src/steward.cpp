@@ -7,10 +7,12 @@
 #include "events.h"
 #include "log.h"
 #include "pg/interrupts.h"
+#include "pg/pinned.h"
 #include "pg/transaction.h"
 #include "points.h"
 #include "pool/pool.h"
 #include "settings.h"
+#include "trouble.h"
 
 namespace testpool::steward {
 
@@ -22,6 +24,18 @@ State state;
 bool stale = true;      // the tables have to be read (again)
 bool unchecked = true;  // templates may have been spoiled before this process began
 MemoryContext loop_memory;
+
+// What is done at each look without being asked for, each with what keeps it from that. While one
+// pauses the others go on.
+Trouble reading{"reading the tables"};
+Trouble noting{"noting what workers did"};
+Trouble ending{"ending leases"};
+Trouble bounding{"keeping within bounds"};
+Trouble planning{"handing out work"};
+Trouble telling{"telling listeners"};
+constexpr std::array troubles = {&reading, &noting, &ending, &bounding, &planning, &telling};
+
+uint64 newest_ticket = 0;  // of the requests seen so far
 
 void report(const ErrorData* failure) {
     bool detailed = failure->detail != nullptr;
@@ -47,17 +61,45 @@ State empty_state() {
     return fresh;
 }
 
+void look_again(TimestampTz at) {
+    if (state.look_again == 0 || at < state.look_again) state.look_again = at;
+}
+
+/// Does one part of a look, which returns what it failed with: then it pauses, so that the tables
+/// can be read anew and the other parts have their turn.
+template <class Work>
+void unless_in_trouble(Trouble& trouble, Work work) {
+    if (stale) return;
+    if (trouble.pauses()) return look_again(trouble.until());
+    if (ErrorData* failure = work())
+        trouble.note(*failure);
+    else
+        trouble.over();
+}
+
+void hurry() {
+    for (Trouble* trouble : troubles) trouble->hurry();
+}
+
+/// Somebody new may be served even if those before could not be.
+void hurry_for_newcomers() {
+    Request request;
+    bool came = false;
+    for (; board::next_request(newest_ticket, &request); newest_ticket = request.ticket)
+        came = true;
+    if (came) hurry();
+}
+
 /// Nothing is decided before the tables can be read. Who can wait for that does; the others hear
 /// what is wrong.
-void refuse_requests(const ErrorData& failure) {
-    constexpr int64 retry_us = USECS_PER_SEC;
-    state.look_again = GetCurrentTimestamp() + retry_us;
+void refuse_requests() {
+    look_again(reading.until());
     Request request;
     for (uint64 ticket = 0; board::next_request(ticket, &request); ticket = request.ticket)
         if (request.deadline <= GetCurrentTimestamp())
-            board::reply(request.ticket, errors::as_reply(failure));
+            board::reply(request.ticket, *reading.failure());
         else
-            state.look_again = std::min(state.look_again, request.deadline);
+            look_again(request.deadline);
 }
 
 void take_over(State& fresh) {
@@ -78,6 +120,7 @@ void take_over(State& fresh) {
 bool read_state() {
     if (board::catalog_announced()) stale = true;
     if (!stale) return true;
+    if (reading.pauses()) return false;
     State fresh = empty_state();
     ErrorData* failure = change([&] {
         if (!catalog::present()) return;
@@ -86,10 +129,10 @@ bool read_state() {
     });
     if (failure != nullptr) {
         MemoryContextDelete(fresh.memory);
-        report(failure);
-        refuse_requests(*failure);
+        reading.note(*failure);
         return false;
     }
+    reading.over();
     stale = false;
     take_over(fresh);
     if (!unchecked) return true;
@@ -98,29 +141,42 @@ bool read_state() {
     return true;
 }
 
-void note_finished_jobs() {
+ErrorData* note_finished_jobs() {
     Job job;
     Outcome outcome;
     for (int desk = 0; desk < board::desks(); desk++) {
         if (!board::take_done(desk, &job, &outcome)) continue;
         TESTPOOL_POINT("job-taken");
         if (ErrorData* failure = change([&] { pool::job_done(state, desk, job, outcome); }))
-            report(failure);
+            return failure;
     }
+    return nullptr;
 }
 
-void end_leases() {
+ErrorData* end_leases() {
     Lease lease;
     int at = board::lease_room();
-    while (!stale && (at = board::ending_lease(at, &lease)) >= 0)
-        if (ErrorData* failure = change([&] { pool::end_if_over(state, lease); })) report(failure);
-    if (state.unposted > 0 && !stale) pool::post_leases(state);
+    while ((at = board::ending_lease(at, &lease)) >= 0)
+        if (ErrorData* failure = change([&] { pool::end_if_over(state, lease); })) return failure;
+    if (state.unposted > 0) pool::post_leases(state);
+    return nullptr;
+}
+
+/// Who waited in vain for what is in trouble hears of that.
+const Reply* cause_of(const ErrorData& failure) {
+    if (failure.sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE) return nullptr;
+    for (const Trouble* trouble : {&planning, &noting, &bounding, &ending})
+        if (trouble->failure() != nullptr) return trouble->failure();
+    return nullptr;
 }
 
 void serve(const Request& request) {
     std::optional<Reply> reply;
     ErrorData* failure = change([&] { reply = pool::serve(state, request); });
-    if (failure != nullptr) reply = errors::as_reply(*failure);
+    if (failure != nullptr) {
+        const Reply* cause = cause_of(*failure);
+        reply = cause != nullptr ? *cause : errors::as_reply(*failure);
+    }
     if (reply) TESTPOOL_POINT("request-served");
     if (!reply || board::reply(request.ticket, *reply)) return;
     change([&] { pool::take_back(state, *reply); });  // nobody was there to hear it
@@ -137,31 +193,33 @@ void serve_all() {
         }
 }
 
-void keep_within_bounds() {
-    if (!pool::is_out_of_bounds(state)) return;
-    if (ErrorData* failure = change([] { pool::keep_within_bounds(state); })) report(failure);
+ErrorData* keep_within_bounds() {
+    if (!pool::is_out_of_bounds(state)) return nullptr;
+    return change([] { pool::keep_within_bounds(state); });
 }
 
-void hand_out_work() {
-    if (ErrorData* failure = change([] { pool::take_stock(state); })) report(failure);
-    for (int desk = 0; desk < board::desks() && !stale; desk++) {
+ErrorData* hand_out_work() {
+    ErrorData* failure = change([] { pool::take_stock(state); });
+    for (int desk = 0; desk < board::desks() && failure == nullptr; desk++) {
         if (!board::desk_idle(desk)) continue;
         std::optional<Job> job;
-        if (ErrorData* failure = change([&] { job = pool::next_job(state, desk); }))
-            report(failure);
-        if (job) board::assign(desk, *job);
+        failure = change([&] { job = pool::next_job(state, desk); });
+        if (failure == nullptr && job) board::assign(desk, *job);
     }
+    return failure;
 }
 
+/// It ends: what fails is in trouble, or was an answer to somebody who then no longer asks.
 void look_at_everything() {
     state.look_again = 0;
+    hurry_for_newcomers();
     do {
-        if (!read_state()) return;
-        note_finished_jobs();
-        end_leases();
+        if (!read_state()) return refuse_requests();
+        unless_in_trouble(noting, note_finished_jobs);
+        unless_in_trouble(ending, end_leases);
         serve_all();
-        if (!stale) keep_within_bounds();
-        hand_out_work();
+        unless_in_trouble(bounding, keep_within_bounds);
+        unless_in_trouble(planning, hand_out_work);
     } while (stale);
 }
 
@@ -169,13 +227,15 @@ void look_at_everything() {
 void tell_listeners() {
     constexpr int64 retry_us = 10'000;
     if (events::count() == 0) return;
+    if (telling.pauses()) return look_again(telling.until());
     bool sent = true;
     if (ErrorData* failure = attempt([&] { transaction([&] { sent = events::send(); }); })) {
-        report(failure);
+        telling.note(*failure);
         events::forget(0);
+    } else {
+        telling.over();
     }
-    TimestampTz again = GetCurrentTimestamp() + retry_us;
-    if (!sent && (state.look_again == 0 || again < state.look_again)) state.look_again = again;
+    if (!sent) look_again(GetCurrentTimestamp() + retry_us);
 }
 
 long time_to_sleep() {
@@ -185,20 +245,17 @@ long time_to_sleep() {
 }
 
 void sleep() {
-    serve_interrupts();  // one that came meanwhile may have had its wake-up consumed
+    if (serve_interrupts()) return hurry();  // it may have had its wake-up consumed
     WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, time_to_sleep(),
               compat::wait_event("TestpoolStewardMain"));
     ResetLatch(MyLatch);
-    serve_interrupts();
+    if (serve_interrupts()) hurry();
 }
 
 /// Its commits need no flush: whatever is done to a database that it hands out comes later in the
 /// write-ahead log, so a crash that forgets the lease forgets the use as well.
 void pin_settings() {
-    for (auto [name, value] : {std::pair{"search_path", "pg_catalog, pg_temp"},
-                               {"synchronous_commit", "off"},
-                               {"lock_timeout", "2s"}})
-        SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
+    testpool::pin_settings({{"synchronous_commit", "off"}, {"lock_timeout", "2s"}});
 }
 
 [[noreturn]] void run() {
@@ -223,8 +280,8 @@ void testpool_steward_main(Datum /*argument*/) {
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
-    BackgroundWorkerInitializeConnection(settings::database, nullptr, 0);
     steward::pin_settings();
+    BackgroundWorkerInitializeConnection(settings::database, nullptr, 0);
     board::steward_enters();
     steward::run();
 }

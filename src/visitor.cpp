@@ -4,6 +4,7 @@
 #include "visitor.h"
 
 #include "errors.h"
+#include "pg/pinned.h"
 #include "pg/spi.h"
 #include "pg/utility.h"
 
@@ -13,16 +14,7 @@ namespace {
 
 /// A database's own settings, made by whoever used it, must not change what we do in it.
 void pin_settings() {
-    for (auto [name, value] : {std::pair{"role", "none"},
-                               {"search_path", "pg_catalog, pg_temp"},
-                               {"default_transaction_read_only", "off"},
-                               {"statement_timeout", "0"},
-                               {"transaction_timeout", "0"},
-                               {"lock_timeout", "10s"},
-                               {"row_security", "off"},
-                               {"vacuum_cost_delay", "0"}})
-        if (GetConfigOption(name, true, false) != nullptr)  // not every version has all of them
-            SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
+    testpool::pin_settings({{"synchronous_commit", "local"}, {"lock_timeout", "10s"}});
 }
 
 /// The first column of the rows, which is a name; in the caller's memory.
@@ -148,8 +140,8 @@ void testpool_visitor_main(Datum argument) {
     memcpy(&database, MyBgworkerEntry->bgw_extra, sizeof(database));
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
-    BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, BGWORKER_BYPASS_ALLOWCONN);
     visitor::pin_settings();
+    BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, BGWORKER_BYPASS_ALLOWCONN);
     ErrorData* failure = attempt([&] { visitor::do_visit(board::visit_of(desk)); });
     board::finish_visit(desk, errors::as_outcome(failure));
 }

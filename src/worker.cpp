@@ -5,6 +5,7 @@
 #include "errors.h"
 #include "log.h"
 #include "pg/interrupts.h"
+#include "pg/pinned.h"
 #include "pg/transaction.h"
 #include "settings.h"
 
@@ -92,10 +93,7 @@ void sleep() {
 /// Where a commit has to be on disk before what follows it, it is flushed without being asked: that
 /// of CREATE and DROP DATABASE, and one that drops files.
 void pin_settings() {
-    for (auto [name, value] : {std::pair{"search_path", "pg_catalog, pg_temp"},
-                               {"synchronous_commit", "off"},
-                               {"lock_timeout", "10s"}})
-        SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
+    testpool::pin_settings({{"synchronous_commit", "off"}, {"lock_timeout", "10s"}});
 }
 
 [[noreturn]] void run(int desk) {
@@ -124,8 +122,8 @@ void testpool_worker_main(Datum argument) {
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
-    BackgroundWorkerInitializeConnection(settings::database, nullptr, 0);
     worker::pin_settings();
+    BackgroundWorkerInitializeConnection(settings::database, nullptr, 0);
     before_shmem_exit(worker::give_locks_back, 0);
     int desk = DatumGetInt32(argument);
     board::worker_enters(desk);

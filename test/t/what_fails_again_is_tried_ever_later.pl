@@ -1,0 +1,65 @@
+# Something that the steward does by itself fails each time: it neither spins nor floods the log, hears
+# who asks meanwhile, tells them what is wrong, and goes on by itself when that is mended.
+use v5.20;
+use warnings FATAL => 'all';
+use experimental 'signatures';
+
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TestpoolCluster;
+
+my $node = TestpoolCluster->begin('again', conf => "testpool.pool_size = 0\ntestpool.workers = 1\n");
+$node->build('app', 'CREATE TABLE t AS SELECT 1 AS v');
+my ($steward) = $node->pids_of('steward');
+my $session = $node->session;
+
+sub warnings_since ($place) { return grep { /WARNING:  testpool:/ } split /\n/, slurp_file($node->logfile, $place) }
+sub place () { return -s $node->logfile }
+
+sub cpu_ticks ($pid) { my @stat = split / /, slurp_file("/proc/$pid/stat"); return $stat[13] + $stat[14] }
+
+# --- work cannot be handed out -------------------------------------------------------------------------
+
+my $place = place();
+$node->query('ALTER SEQUENCE testpool.database_id_seq RENAME TO hidden');
+my $ticks = cpu_ticks($steward);
+my $result = $session->try_query(q{SELECT testpool.acquire('app', '3 s')});
+like($result->{error}{message} // '', qr/OID 0|database_id_seq/, 'an acquire hears at its deadline what is wrong')
+  or diag(explain($result));
+isnt($result->{error}{sqlstate} // '55P03', '55P03', 'with the SQLSTATE of that');
+is($session->query('SELECT testpool.release()'), '', 'other requests are served meanwhile');
+my @warnings = grep { /handing out/ } warnings_since($place);
+is(scalar @warnings, 1, 'the log tells it once') or diag(join "\n", @warnings[0 .. ($#warnings > 9 ? 9 : $#warnings)]);
+like($warnings[0] // '', qr/handing out work failed: /, 'and says what failed');
+cmp_ok(cpu_ticks($steward) - $ticks, '<', 100, 'the steward sleeps in between');
+
+$node->query('ALTER SEQUENCE testpool.hidden RENAME TO database_id_seq');
+like($session->query(q{SELECT testpool.acquire('app', '60 s')}), qr/^testpool_/, 'whoever asks next is served');
+like((warnings_since($place))[-1], qr/handing out work failed: .*, and \d+ times more$/, 'the log tells how often it had failed');
+
+# --- a reload is an occasion, too ------------------------------------------------------------------------
+
+$node->query('ALTER SEQUENCE testpool.database_id_seq RENAME TO hidden');
+$place = place();
+$node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM testpool.databases WHERE state NOT IN ('leased', 'ready')});
+while (!$session->try_query(q{SELECT testpool.acquire('app', '0 s')})->{error}) { }
+$session->send(q{SELECT testpool.acquire('app', '120 s')});
+$node->wait_until_waiting($session);
+$node->wait_for_log(qr/handing out work failed/, $place);
+$node->query('ALTER SEQUENCE testpool.hidden RENAME TO database_id_seq');
+$node->reload;
+like($session->result->{out}, qr/^testpool_/, 'after a reload it is tried at once');
+
+# --- the tables cannot be read ----------------------------------------------------------------------------
+
+$place = place();
+$node->query('ALTER TABLE testpool.database RENAME named TO strange');
+kill 'TERM', $steward;
+$node->wait_for_log(qr/reading the tables failed/, $place);
+$node->fails_with('55000', q{SELECT testpool.acquire('app', '1 s')}, 'an acquire hears what is wrong', message => qr/has not the columns/);
+is(scalar(grep { /reading the tables/ } warnings_since($place)), 1, 'the log tells it once');
+$node->query('ALTER TABLE testpool.database RENAME strange TO named');
+like($session->query(q{SELECT testpool.acquire('app', '60 s')}), qr/^testpool_/, 'when they can be read, all goes on');
+$session->quit;
+
+$node->finish;
