@@ -374,7 +374,7 @@ COMMENT ON COLUMN testpool.stats.abandoned IS 'Leases that ended because their s
 COMMENT ON COLUMN testpool.stats.rewinds IS 'Used clones that were rewound';
 COMMENT ON COLUMN testpool.stats.clean_returns IS 'Used clones in which nothing had changed';
 COMMENT ON COLUMN testpool.stats.rewind_ms IS 'How long both took together, in milliseconds';
-COMMENT ON COLUMN testpool.stats.refusals IS 'Used clones that could not be rewound and were dropped and cloned again';
+COMMENT ON COLUMN testpool.stats.refusals IS 'Used clones that were dropped and cloned again, because they could not be rewound';
 COMMENT ON COLUMN testpool.stats.last_refusal IS 'Why the last of them could not';
 COMMENT ON COLUMN testpool.stats.unwatched IS 'Rewinds after which the files could not be watched, so that the next one has to look at each of them';
 COMMENT ON COLUMN testpool.stats.clones IS 'Clones made, those that took the place of a used one included';

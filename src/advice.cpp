@@ -103,6 +103,17 @@ Statement<0> the_server[] = {
          WHERE running.number < wanted.number AND NOT pg_is_in_recovery()
            AND pg_has_role('pg_read_all_stats', 'USAGE')  -- others do not see them)",
      {}},
+    {R"(
+        SELECT format('%s has kept a snapshot for %s transactions, and all versions of catalog rows since: acquire and connect walk them; end it.',
+                      holder, age)
+          FROM (SELECT format('Session %s (database %s, application "%s")', pid, datname, application_name), age(backend_xmin)
+                  FROM pg_stat_activity WHERE backend_xmin IS NOT NULL
+                UNION ALL
+                SELECT format('Replication slot %s', slot_name), greatest(age(xmin), age(catalog_xmin)) FROM pg_replication_slots
+                UNION ALL
+                SELECT format('Prepared transaction %s', gid), age(transaction) FROM pg_prepared_xacts) h(holder, age)
+         WHERE age > 5000)",
+     {}},
 };
 
 /// What failed, and what was left behind.

@@ -5,6 +5,7 @@
 
 #include "catalog/columns.h"
 #include "log.h"
+#include "pg/newest.h"
 
 namespace testpool::catalog {
 
@@ -202,6 +203,7 @@ Item* read_row(const State& state, const Row& row) {
         Datum datum = row.datum(number++, &null);
         if (!column.read(state, *item, datum, null)) return nullptr;
     }
+    item->row_at = *reinterpret_cast<ItemPointer>(DatumGetPointer(row.datum(1)));
     return is_believed(state, *item) ? item : nullptr;
 }
 
@@ -258,37 +260,55 @@ Written<Item> written(const Item& item) {
     return row;
 }
 
-/// Writes without a plan, as the rows of system catalogs are written: every acquire waits for one,
-/// and executor and checks would be most of its time. `change(table, row)`: of the row with that
-/// id, which there has to be.
-template <class Item, class Change>
-void change_row(Datum id, RegProcedure equal, Change change) {
-    Relation table = table_open(relation_named(Table<Item>::name), RowExclusiveLock);
-    require_columns<Item>(RelationGetDescr(table), 0);
+Datum key_of(const Template& t) { return Int32GetDatum(t.id); }
+Datum key_of(const Database& d) { return Int64GetDatum(d.id); }
+
+template <class Item>
+bool has_key(Relation table, HeapTuple row, const Item& item) {
+    bool null = false;
+    return HeapTupleIsValid(row) &&
+           heap_getattr(row, 1, RelationGetDescr(table), &null) == key_of(item);
+}
+
+template <class Item>
+HeapTuple indexed_row(Relation table, const Item& item, RegProcedure equal) {
     ScanKeyData key;
-    ScanKeyInit(&key, 1, BTEqualStrategyNumber, equal, id);
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, equal, key_of(item));
     SysScanDesc scan =
         systable_beginscan(table, relation_named(Table<Item>::key), true, nullptr, 1, &key);
-    HeapTuple old = systable_getnext(scan);
+    HeapTuple row = systable_getnext(scan);
+    if (HeapTupleIsValid(row)) row = heap_copytuple(row);
+    systable_endscan(scan);
+    return row;
+}
+
+/// Writes without a plan, as the rows of system catalogs are written: every acquire waits for one,
+/// and executor and checks would be most of its time. `change(table, row)`: of the item's row,
+/// which there has to be.
+template <class Item, class Change>
+void change_row(const Item& item, RegProcedure equal, Change change) {
+    Relation table = table_open(relation_named(Table<Item>::name), RowExclusiveLock);
+    require_columns<Item>(RelationGetDescr(table), 0);
+    HeapTuple old = newest_from(table, item.row_at).row;
+    if (!has_key(table, old, item)) old = indexed_row(table, item, equal);
     if (!HeapTupleIsValid(old)) changed_by_someone_else();
     change(table, old);
-    systable_endscan(scan);
     table_close(table, NoLock);
     CommandCounterIncrement();
 }
 
 template <class Change>
 void change_row(const Template& t, Change change) {
-    change_row<Template>(Int32GetDatum(t.id), F_INT4EQ, change);
+    change_row(t, F_INT4EQ, change);
 }
 
 template <class Change>
 void change_row(const Database& d, Change change) {
-    change_row<Database>(Int64GetDatum(d.id), F_INT8EQ, change);
+    change_row(d, F_INT8EQ, change);
 }
 
 template <class Item>
-void insert_row(const Item& item) {
+void insert_row(Item& item) {
     Relation table = table_open(relation_named(Table<Item>::name), RowExclusiveLock);
     TupleDesc desc = RelationGetDescr(table);
     require_columns<Item>(desc, 0);
@@ -298,19 +318,22 @@ void insert_row(const Item& item) {
     Written<Item> row = written(item);
     std::ranges::copy(row.datums, datums);
     std::ranges::copy(row.nulls, nulls);
-    CatalogTupleInsert(table, heap_form_tuple(desc, datums, nulls));
+    HeapTuple inserted = heap_form_tuple(desc, datums, nulls);
+    CatalogTupleInsert(table, inserted);
+    item.row_at = inserted->t_self;
     table_close(table, NoLock);
     CommandCounterIncrement();
 }
 
 template <class Item>
-void update_row(const Item& item) {
+void update_row(Item& item) {
     change_row(item, [&](Relation table, HeapTuple old) {
         Written<Item> row = written(item);
         HeapTuple changed =
             heap_modify_tuple_by_cols(old, RelationGetDescr(table), static_cast<int>(row.count),
                                       row.numbers.data(), row.datums.data(), row.nulls.data());
         CatalogTupleUpdate(table, &old->t_self, changed);
+        item.row_at = changed->t_self;
     });
 }
 
@@ -368,12 +391,12 @@ void load(State& state) {
 int64 next_template_id() { return next_of("template_id_seq"); }
 int64 next_database_id() { return next_of("database_id_seq"); }
 
-void insert(const Template& row) { insert_row(row); }
-void update(const Template& row) { update_row(row); }
+void insert(Template& row) { insert_row(row); }
+void update(Template& row) { update_row(row); }
 void remove(const Template& row) { remove_row(row); }
 
-void insert(const Database& row) { insert_row(row); }
-void update(const Database& row) { update_row(row); }
+void insert(Database& row) { insert_row(row); }
+void update(Database& row) { update_row(row); }
 void remove(const Database& row) { remove_row(row); }
 
 bool may_acquire(Oid role) {

@@ -16,12 +16,12 @@ void load(State& state);
 int64 next_template_id();
 int64 next_database_id();
 
-void insert(const Template& row);
-void update(const Template& row);
+void insert(Template& row);
+void update(Template& row);
 void remove(const Template& row);
 
-void insert(const Database& row);
-void update(const Database& row);
+void insert(Database& row);
+void update(Database& row);
 void remove(const Database& row);
 
 /// True if the role may call testpool.acquire().

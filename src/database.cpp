@@ -24,21 +24,26 @@ constexpr long session_poll_ms = 2;
 struct Facts {
     bool found;
     bool connectable;
+    bool altered;  // by a transaction that has not ended
     bool invalid;  // a DROP was interrupted: it can only be dropped
     Oid owner;
     Oid tablespace;
     NameData name;
 };
 
+NewestRow newest_row(Oid oid) {
+    Relation databases = table_open(DatabaseRelationId, AccessShareLock);
+    NewestRow newest = newest_database_row(databases, oid);
+    table_close(databases, AccessShareLock);
+    return newest;
+}
+
 Facts facts_of(Oid oid) {
-    Facts facts{};
-    HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(oid));
-    if (!HeapTupleIsValid(tuple)) return facts;
-    auto* form = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
-    facts = {true,         form->datallowconn,  compat::is_invalid(form),
-             form->datdba, form->dattablespace, form->datname};
-    ReleaseSysCache(tuple);
-    return facts;
+    NewestRow newest = newest_row(oid);
+    if (!HeapTupleIsValid(newest.row)) return {};
+    auto* form = reinterpret_cast<Form_pg_database>(GETSTRUCT(newest.row));
+    return {true,         form->datallowconn,  newest.written, compat::is_invalid(form),
+            form->datdba, form->dattablespace, form->datname};
 }
 
 [[noreturn]] void gone(const char* name) {
@@ -115,22 +120,6 @@ void require_rewindable(const Facts& facts, const Job& job) {
     if (has_prepared_transactions(facts.name)) refuse("it has prepared transactions");
     if (facts.tablespace != job.tablespace) refuse("it was moved to another tablespace");
     if (is_being_altered(job.oid)) refuse("a transaction that has not ended has altered it");
-}
-
-/// True if a transaction of somebody else that has not ended has written a row with that key.
-bool is_being_written(Oid index, AttrNumber column, RegProcedure equal, Datum value) {
-    Relation databases = table_open(DatabaseRelationId, AccessShareLock);
-    ScanKeyData key;
-    ScanKeyInit(&key, column, BTEqualStrategyNumber, equal, value);
-    SnapshotData dirty;
-    InitDirtySnapshot(dirty);
-    SysScanDesc scan = systable_beginscan(databases, index, true, &dirty, 1, &key);
-    bool writing = false;
-    while (!writing && HeapTupleIsValid(systable_getnext(scan)))  // it tells of each row's writer
-        writing = TransactionIdIsValid(dirty.xmin) || TransactionIdIsValid(dirty.xmax);
-    systable_endscan(scan);
-    table_close(databases, AccessShareLock);
-    return writing;
 }
 
 /// ALTER DATABASE as it does it, without parsing: every acquire waits for this.
@@ -234,14 +223,22 @@ bool choose_name(const char* rest, NameData* name) {
     return !OidIsValid(get_database_oid(NameStr(*name), true)) && !is_being_altered(NameStr(*name));
 }
 
-bool is_being_altered(Oid oid) {
-    return is_being_written(DatabaseOidIndexId, Anum_pg_database_oid, F_OIDEQ,
-                            ObjectIdGetDatum(oid));
-}
+bool is_being_altered(Oid oid) { return facts_of(oid).altered; }
 
 bool is_being_altered(const char* name) {
-    return is_being_written(DatabaseNameIndexId, Anum_pg_database_datname, F_NAMEEQ,
-                            CStringGetDatum(name));
+    Relation databases = table_open(DatabaseRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_database_datname, BTEqualStrategyNumber, F_NAMEEQ,
+                CStringGetDatum(name));
+    SnapshotData dirty;
+    InitDirtySnapshot(dirty);
+    SysScanDesc scan = systable_beginscan(databases, DatabaseNameIndexId, true, &dirty, 1, &key);
+    bool writing = false;
+    while (!writing && HeapTupleIsValid(systable_getnext(scan)))  // it tells of each row's writer
+        writing = TransactionIdIsValid(dirty.xmin) || TransactionIdIsValid(dirty.xmax);
+    systable_endscan(scan);
+    table_close(databases, AccessShareLock);
+    return writing;
 }
 
 bool exists(Oid oid) { return facts_of(oid).found; }
@@ -312,6 +309,13 @@ void rename(Oid oid, const NameData& from, const NameData& to) {
 }
 
 int sessions_in(Oid oid) { return CountDBConnections(oid); }
+
+bool versions_stay(TransactionId before) {
+    Relation databases = table_open(DatabaseRelationId, AccessShareLock);
+    TransactionId horizon = GetOldestNonRemovableTransactionId(databases);
+    table_close(databases, AccessShareLock);
+    return TransactionIdPrecedes(horizon, before);
+}
 
 namespace {
 

@@ -39,6 +39,9 @@ Oid tablespace_of(Oid oid);
 bool is_spoiled(Oid oid);
 /// Client sessions in the database.
 int sessions_in(Oid oid);
+/// True if versions of rows of pg_database that were replaced before that transaction cannot be
+/// removed yet: an old snapshot may see them.
+bool versions_stay(TransactionId before);
 
 // --- for workers: slow, in transactions of their own ----------------------------------------
 

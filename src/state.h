@@ -44,6 +44,7 @@ struct Template {
     TimestampTz retry_at;
 
     // Not in the catalog:
+    ItemPointerData row_at;    // where the catalog has it
     Reply error;               // of the last seal, or the last clone, that failed
     int waiting;               // acquires that wait for a clone
     uint64 oldest_ticket;      // of those
@@ -77,9 +78,11 @@ struct Database {
     const char* clone_reason;  // why it was not rewound
 
     // Not in the catalog:
+    ItemPointerData row_at;         // where the catalog has it
     bool rewindable;                // its files were stamped since the server started
     int keeper;                     // the desk of the worker that did it, and that watches them
     TimestampTz passed_over_until;  // somebody's transaction was seen to be altering it
+    TransactionId looked_at;        // the next transaction when its row's versions were last an issue
 };
 
 /// Everything the steward knows. Lists of pointers, in `memory`.

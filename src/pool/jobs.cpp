@@ -225,6 +225,7 @@ Database& begin_clone(State& state, Template& t) {
     d->state = DatabaseState::cloning;
     d->generation = 1;
     d->created_at = GetCurrentTimestamp();
+    d->looked_at = ReadNextTransactionId();
     std::swap(d->clone_reason, t.clone_reason);
     catalog::insert(*d);
     MemoryContext caller = MemoryContextSwitchTo(state.memory);
@@ -353,6 +354,20 @@ void hand_back(State& state, Database& d) {
     }
 }
 
+/// A clone's row in pg_database gets new versions with each lease. As long as some snapshot is old, none
+/// of them can be removed, and whoever writes the row or connects walks them all: a clone with another
+/// OID takes its place.
+void replace_if_burdened(State& state, Database& d) {
+    constexpr int leases = 1000;
+    if (d.generation % leases != 0) return;
+    if (TransactionIdIsValid(d.looked_at) && database::versions_stay(d.looked_at)) {
+        d.rewindable = false;
+        set_text(state, d.clone_reason,
+                 "an old snapshot keeps all versions of its row in pg_database");
+    }
+    d.looked_at = ReadNextTransactionId();
+}
+
 void rewound(State& state, Database& d, const Job& job, const Outcome& outcome) {
     count_timed(*d.of, outcome.relations > 0 ? Count::rewinds : Count::clean, Count::rewind_us,
                 outcome);
@@ -364,6 +379,7 @@ void rewound(State& state, Database& d, const Job& job, const Outcome& outcome) 
     d.relations = outcome.relations;
     d.pages = outcome.pages;
     set_text(state, d.clone_reason, nullptr);
+    replace_if_burdened(state, d);
     hand_back(state, d);
 }
 
@@ -406,6 +422,7 @@ void dropped(State& state, Database& d, const Outcome& outcome) {
     }
     d.state = DatabaseState::cloning;
     d.oid = database::choose_oid();
+    d.looked_at = ReadNextTransactionId();
     d.ready_at = 0;
     d.generation++;
     catalog::update(d);

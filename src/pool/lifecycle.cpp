@@ -143,9 +143,11 @@ void take_name_away(Database& d) {
 
 void recycle(State& state, Database& d) {
     if (!d.rewindable && OidIsValid(d.role) && !d.of->is_root() && settings::may_rewind()) {
-        set_text(state, d.clone_reason,
-                 "the server was restarted, or its template changed, since it became clean");
+        if (d.clone_reason == nullptr)
+            set_text(state, d.clone_reason,
+                     "the server was restarted, or its template changed, since it became clean");
         set_text(state, d.of->clone_reason, d.clone_reason);
+        board::count_refusal(d.of->id, d.clone_reason);
     }
     if (OidIsValid(d.role)) events::note("released", d);
     d.state = DatabaseState::recycling;

@@ -28,6 +28,13 @@ bool has_databases(const State& state, const Template& t) {
     return OidIsValid(t.oid);
 }
 
+void free_memory(const State& state, Template& t) {
+    for (const char** text :
+         {&t.hash, &t.name, &t.clone_strategy, &t.strategy_reason, &t.reason, &t.clone_reason})
+        set_text(state, *text, nullptr);
+    pfree(&t);
+}
+
 /// Discarded templates are remembered for their reason, until the same hash is built again or the
 /// list is long. One that still has databases stays.
 void forget_old(State& state, const char* rebuilt) {
@@ -41,6 +48,7 @@ void forget_old(State& state, const char* rebuilt) {
         catalog::remove(*t);
         board::forget_tally(t->id);
         state.templates = foreach_delete_current(state.templates, cell);
+        free_memory(state, *t);
         remembered--;
     }
 }
@@ -201,7 +209,9 @@ std::optional<Reply> reset(State& state, const Request& request) {
     for (Template& t : templates(state)) {
         catalog::remove(t);
         board::forget_tally(t.id);
+        free_memory(state, t);
     }
+    list_free(state.templates);
     state.templates = NIL;
     return Reply{};
 }

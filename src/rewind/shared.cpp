@@ -88,11 +88,15 @@ void copy_belongings(const Belongings& what, Oid source, Oid target) {
     Relation catalog = table_open(what.catalog, RowExclusiveLock);
     Rows wanted = rows_of(catalog, what, source, target);
     Rows present = rows_of(catalog, what, target, target);
-    auto put_right = [&](HeapTuple* want, HeapTuple* have) {
-        if (want != nullptr && have == nullptr) CatalogTupleInsert(catalog, *want);
-        if (have != nullptr && want == nullptr) CatalogTupleDelete(catalog, &(*have)->t_self);
+    // First what goes: a row that takes its place may have the same key.
+    auto remove = [&](HeapTuple* want, HeapTuple* have) {
+        if (want == nullptr) CatalogTupleDelete(catalog, &(*have)->t_self);
     };
-    each_pair(wanted, present, std::identity{}, put_right, precedes);
+    auto insert = [&](HeapTuple* want, HeapTuple* have) {
+        if (have == nullptr) CatalogTupleInsert(catalog, *want);
+    };
+    each_pair(wanted, present, std::identity{}, remove, precedes);
+    each_pair(wanted, present, std::identity{}, insert, precedes);
     table_close(catalog, NoLock);
     CommandCounterIncrement();
 }

@@ -167,7 +167,14 @@ sub restart_with (%values)
 {
     $node->query("ALTER SYSTEM SET $_ = '$values{$_}'") for sort keys %values;
     $node->restart;
-    $node->settle;
+    $node->settle if ($values{max_worker_processes} // 20) > 2;  # without a worker nothing is done
+}
+
+# What was made before a restart is made anew, and counted.
+sub make_anew ()
+{
+    lease_at_once(2);
+    $node->query('SELECT testpool.reset_stats()');
 }
 
 sub lease_at_once ($count)
@@ -180,12 +187,14 @@ sub lease_at_once ($count)
 }
 
 restart_with(max_connections => 12, shared_buffers => '16MB');
+make_anew();
 says_nothing('few connections and buffers are enough for nobody');
 lease_at_once(5);
 gives('max_connections \(12\) will not carry 5 leases, which need a session that holds each and one inside: raise it to 20\.',
     'few connections: advice is given');
 gives('shared_buffers \(16MB\) is less than what was leased at once \(\d+ MB\): .*', 'few buffers: advice is given');
 restart_with(max_connections => 20, shared_buffers => '128MB');
+make_anew();
 lease_at_once(1);
 says_nothing('… and none once there are more');
 
@@ -193,6 +202,13 @@ restart_with(max_worker_processes => 2);
 gives('1 of 2 processes of testpool run: raise max_worker_processes \(2\)\.', 'few processes: advice is given');
 restart_with(max_worker_processes => 20);
 says_nothing('… and none once there are more');
+
+my $old = $node->session;
+$old->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+$node->query('DO $$ BEGIN FOR i IN 1 .. 6000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$');
+gives('Session \d+ \(database postgres, application ".*"\) has kept a snapshot for \d+ transactions, .*', 'an old snapshot: advice is given');
+$old->quit;
+says_nothing('… and none once it is gone');
 
 # A pool that has grown stays large for a while.
 while_set({ 'testpool.pool_size' => 5, max_wal_size => '32MB' }, 'max_wal_size \(32MB\) is less than the pool of template it writes .*');

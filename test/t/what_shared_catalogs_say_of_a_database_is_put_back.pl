@@ -38,6 +38,36 @@ $t->is_put_back('everything at once', 'rewind', 'DROP TABLE big CASCADE',
     q{ALTER DATABASE %s SET work_mem = '1MB'; COMMENT ON DATABASE %s IS 'mine'},
     'ALTER DATABASE %s OWNER TO somebody; ALTER DATABASE %s CONNECTION LIMIT 7');
 
+# --- what the template says, said differently -------------------------------------------------
+
+my $longer = 'longer than what the template has: ' . 'x' x 60;
+$t->build('says much', <<'SQL');
+DO $$ BEGIN
+EXECUTE format('ALTER DATABASE %I SET work_mem = ''1MB''', current_database());
+EXECUTE format('ALTER ROLE somebody IN DATABASE %I SET application_name = ''a''', current_database());
+EXECUTE format('COMMENT ON DATABASE %I IS ''of the template''', current_database());
+EXECUTE format('GRANT CREATE ON DATABASE %I TO somebody', current_database());
+END $$;
+SET allow_system_table_mods = on;
+INSERT INTO pg_shseclabel SELECT oid, 'pg_database'::regclass, 'dummy', 'public' FROM pg_database
+ WHERE datname = current_database();
+SQL
+$t->is_put_back('another setting', 'rewind', "ALTER DATABASE %s SET work_mem = '100MB'",
+    "ALTER DATABASE %s SET application_name = '$longer'");
+$t->is_put_back('another setting for one role', 'rewind',
+    "ALTER ROLE somebody IN DATABASE %s SET application_name = '$longer'");
+$t->is_put_back('another comment', 'rewind', "COMMENT ON DATABASE %s IS '$longer'");
+$t->is_put_back('another security label', 'rewind', <<"SQL");
+SET allow_system_table_mods = on;
+UPDATE pg_shseclabel SET label = '$longer' WHERE provider = 'dummy' AND objoid =
+    (SELECT oid FROM pg_database WHERE datname = current_database());
+SQL
+$t->is_put_back('other access privileges', 'rewind', 'REVOKE ALL ON DATABASE %s FROM somebody',
+    'GRANT ALL ON DATABASE %s TO somebody_else WITH GRANT OPTION');
+$t->is_put_back('nothing of what it says', 'rewind', 'ALTER DATABASE %s RESET ALL',
+    'ALTER ROLE somebody IN DATABASE %s RESET ALL', 'COMMENT ON DATABASE %s IS NULL');
+$t->build('app, again');
+
 # --- roles that objects depend on -------------------------------------------------------------
 
 $t->is_put_back('owners and privileges of its objects', 'rewind', 'ALTER TABLE big OWNER TO somebody',

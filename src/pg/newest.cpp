@@ -1,0 +1,62 @@
+// The newest version of a row.
+
+#include "pg/newest.h"
+
+namespace testpool {
+
+namespace {
+
+/// One version, pinned and looked at.
+struct Version {
+    bool found;
+    TM_Result fate;
+    HeapTuple copy;
+    TransactionId written_by;
+    TransactionId replaced_by;
+    bool only_locked;
+};
+
+Version look_at(Relation table, ItemPointerData at) {
+    HeapTupleData row;
+    row.t_self = at;
+    Buffer buffer = InvalidBuffer;
+    if (!heap_fetch(table, SnapshotAny, &row, &buffer, false)) return {};
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    Version version{};
+    version.found = true;
+    version.fate = HeapTupleSatisfiesUpdate(&row, GetCurrentCommandId(false), buffer);
+    version.copy = heap_copytuple(&row);
+    UnlockReleaseBuffer(buffer);
+    HeapTupleHeader header = version.copy->t_data;
+    version.written_by = HeapTupleHeaderGetXmin(header);
+    version.replaced_by = HeapTupleHeaderGetUpdateXid(header);
+    version.only_locked = HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask);
+    return version;
+}
+
+bool is_replaced(const Version& version) {
+    bool own = TransactionIdIsCurrentTransactionId(version.replaced_by);
+    return version.fate == TM_Updated || version.fate == TM_SelfModified ||
+           (version.fate == TM_Invisible && own);
+}
+
+}  // namespace
+
+NewestRow newest_from(Relation table, ItemPointerData from) {
+    TransactionId writer = InvalidTransactionId;  // of the version that comes next
+    for (ItemPointerData at = from; ItemPointerIsValid(&at);) {
+        Version version = look_at(table, at);
+        bool follows = !TransactionIdIsValid(writer) || version.written_by == writer;
+        if (!version.found || !follows) return {};
+        if (version.fate == TM_Ok) return {version.copy};
+        if (version.fate == TM_BeingModified) return {version.copy, !version.only_locked};
+        ItemPointerData next = version.copy->t_data->t_ctid;
+        if (!is_replaced(version) || ItemPointerEquals(&next, &at)) return {};
+        writer = version.replaced_by;
+        at = next;
+        heap_freetuple(version.copy);
+    }
+    return {};
+}
+
+}  // namespace testpool
