@@ -70,6 +70,7 @@ CREATE TABLE testpool.database (
     pages         bigint,
     clone_reason  text,
     named         boolean NOT NULL DEFAULT false,
+    known_as      text,
     proof         bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
@@ -130,6 +131,7 @@ COMMENT ON COLUMN testpool.database.relations IS 'Relations that the last rewind
 COMMENT ON COLUMN testpool.database.pages IS 'Pages that the last rewind put back';
 COMMENT ON COLUMN testpool.database.clone_reason IS 'Why it was cloned again rather than rewound';
 COMMENT ON COLUMN testpool.database.named IS 'It has the name that a client connected to';
+COMMENT ON COLUMN testpool.database.known_as IS 'Kept: the name that a client had given it; it was taken away for the next test';
 COMMENT ON COLUMN testpool.database.proof IS 'Fingerprint of id, template and OID on this server; a row without it is not testpool''s';
 
 -- Views -------------------------------------------------------------------------------------
@@ -185,7 +187,8 @@ SELECT d.name AS database,
        CASE WHEN d.recycled IS NOT NULL THEN d.recycle_us / 1000.0 END AS recycle_ms,
        CASE WHEN d.recycled IS NOT NULL THEN d.relations END AS relations,
        CASE WHEN d.recycled IS NOT NULL THEN d.pages END AS pages,
-       d.clone_reason
+       d.clone_reason,
+       d.known_as
   FROM testpool.database d
   JOIN testpool.template t ON t.id = d.template;
 
@@ -356,6 +359,7 @@ COMMENT ON COLUMN testpool.databases.recycle_ms IS 'How long that took, in milli
 COMMENT ON COLUMN testpool.databases.relations IS 'Relations that the last rewind put back or dropped; 0: nothing had changed';
 COMMENT ON COLUMN testpool.databases.pages IS 'Pages that the last rewind put back';
 COMMENT ON COLUMN testpool.databases.clone_reason IS 'Why it was cloned again rather than rewound';
+COMMENT ON COLUMN testpool.databases.known_as IS 'Name that a kept database had while it was leased, if a client had given it one by connecting';
 
 COMMENT ON VIEW testpool.stats IS 'What happened in the pool of each template since the server started or reset_stats was called';
 COMMENT ON COLUMN testpool.stats.hash IS 'Hash of the template; null: clones of testpool.root_template';
@@ -399,10 +403,10 @@ CREATE FUNCTION testpool.init_template(hash text, base text DEFAULT NULL, name t
     AS 'MODULE_PATHNAME', 'testpool_init_template';
 COMMENT ON FUNCTION testpool.init_template(text, text, text) IS
 'Claims the build of a template.
-hash: 1 to 1,024 bytes of any text, case-sensitive. base: hash of a finalized template to start from; null: testpool.root_template. name: a human name, 1 to 63 bytes.
+hash: 1 to 1,024 bytes of any text, case-sensitive. base: hash of a finalized template to start from; null: testpool.root_template. name: a human name, 1 to 63 bytes, that is no other role''s template''s.
 Returns the name of a new database, owned by the calling role, that the caller is to fill before it calls finalize; null if the template is ready. The claim ends with discard, with a roll-back, or once its session is gone and nobody has been in the database for testpool.lease_grace; then the database is dropped.
 Blocks, interruptibly, while another session builds, for at most testpool.template_timeout.
-Errors: 22023 bad argument; 42704 unknown base; 55000 base not finalized or discarded, or the build it waited for was discarded; 55P03 timed out; 53100 the disk is nearly full; 53400 testpool.max_databases or testpool.max_size is reached, and all is in use; 25006; and what CREATE DATABASE raises.
+Errors: 22023 bad argument; 42501 the name is another role''s; 42704 unknown base; 55000 base not finalized or discarded, or the build it waited for was discarded; 55P03 timed out; 53100 the disk is nearly full; 53400 testpool.max_databases or testpool.max_size is reached, and all is in use; 25006; and what CREATE DATABASE raises.
 Privileges: EXECUTE; neither CREATEDB nor superuser.';
 
 CREATE FUNCTION testpool.finalize(hash text)
@@ -451,7 +455,7 @@ CREATE FUNCTION testpool.release(database text DEFAULT NULL)
     AS 'MODULE_PATHNAME', 'testpool_release';
 COMMENT ON FUNCTION testpool.release(text) IS
 'Ends a lease when the transaction commits: sessions still inside are ended, and the database becomes clean again in the background.
-database: a leased or kept database; null: every lease of this session. Returns nothing.
+database: a leased or kept database; null: every lease of this session, but not what it kept. Returns nothing.
 Does not block.
 Errors: 22023 bad argument; 42704 unknown database; 55000 not leased; 42501 another role''s; 25006.
 Privileges: EXECUTE, and the role of the lease or a superuser.';
@@ -470,10 +474,10 @@ CREATE FUNCTION testpool.keep(database text, reason text DEFAULT NULL)
     RETURNS text LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'testpool_keep';
 COMMENT ON FUNCTION testpool.keep(text, text) IS
-'Takes a leased database out of the pool for a person to look at, until release. Takes effect at once, whatever becomes of the transaction.
-database: a leased or kept database. reason: shown in testpool.databases. Returns its connection URI, as url does.
+'Takes a leased database out of the pool for a person to look at, until release. One that a client had named by connecting gets another name, so that the next test of that name gets a fresh clone. Takes effect at once, whatever becomes of the transaction.
+database: a leased or kept database. reason: shown in testpool.databases. Returns its connection URI, as url does, with the name that it has from now on.
 Does not block.
-Errors: 22023 bad argument; 42704 unknown database; 55000 not leased; 42501 another role''s; 25006.
+Errors: 22023 bad argument; 42704 unknown database; 55000 not leased; 42501 another role''s; 55006 somebody''s transaction is altering a database that has to get another name; 25006.
 Privileges: EXECUTE, and the role of the lease or a superuser.';
 
 CREATE TYPE testpool.difference AS (

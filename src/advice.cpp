@@ -134,6 +134,14 @@ Statement<0> trouble[] = {
            AND NOT EXISTS (SELECT FROM testpool.templates t WHERE t.database = d.datname)
            AND NOT EXISTS (SELECT FROM testpool.databases c WHERE c.database = d.datname))",
      {}},
+    {R"(
+        SELECT format('Database %s was not made by testpool, and whoever connects to that name gets it instead of a clone of template %s: drop or rename it.',
+                      d.datname, t.name)
+          FROM pg_database d, (SELECT DISTINCT name FROM testpool.templates WHERE state <> 'discarded' AND name IS NOT NULL) t
+         WHERE current_setting('testpool.connect')::boolean
+           AND starts_with(d.datname, t.name || current_setting('testpool.connect_separator'))
+           AND NOT EXISTS (SELECT FROM testpool.databases c WHERE c.database = d.datname))",
+     {}},
 };
 
 void put(std::span<Statement<0>> queries, const ReturnSetInfo& result) {

@@ -119,6 +119,7 @@ constexpr std::array database_columns = {
     column<Plain, &Database::pages>("pages"),
     column<Plain, &Database::clone_reason>("clone_reason"),
     column<Plain, &Database::named>("named"),
+    column<ShortText, &Database::known_as>("known_as"),
     Column<Database>{"proof", write_proof, read_proof},
 };
 
@@ -203,7 +204,7 @@ Item* read_row(const State& state, const Row& row) {
         Datum datum = row.datum(number++, &null);
         if (!column.read(state, *item, datum, null)) return nullptr;
     }
-    item->row_at = *reinterpret_cast<ItemPointer>(DatumGetPointer(row.datum(1)));
+    item->row_at = row.place();
     return is_believed(state, *item) ? item : nullptr;
 }
 

@@ -133,15 +133,6 @@ void change_row(Oid oid, Change change) {
     if (!found) gone(psprintf("%u", oid));
 }
 
-/// Rather than to wait for somebody's transaction: a worker has more to do.
-void refuse_altered(Oid oid, const char* name) {
-    if (!is_being_altered(oid)) return;
-    ereport(ERROR,
-            (errcode(ERRCODE_OBJECT_IN_USE), errmsg("database \"%s\" is being altered", name),
-             errdetail("A transaction that has not ended has changed its row."),
-             errhint("See pg_stat_activity and pg_prepared_xacts.")));
-}
-
 /// Ends the database's sessions, and rids it of what else would hold up DROP DATABASE.
 void evict(Oid oid, int desk) {
     bool has_guests = false;
@@ -239,6 +230,14 @@ bool is_being_altered(const char* name) {
     systable_endscan(scan);
     table_close(databases, AccessShareLock);
     return writing;
+}
+
+void refuse_altered(Oid oid, const char* name) {
+    if (!is_being_altered(oid)) return;
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_IN_USE), errmsg("database \"%s\" is being altered", name),
+             errdetail("A transaction that has not ended has changed its row."),
+             errhint("See pg_stat_activity and pg_prepared_xacts.")));
 }
 
 bool exists(Oid oid) { return facts_of(oid).found; }

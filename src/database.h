@@ -25,6 +25,8 @@ bool choose_name(const char* rest, NameData* name);
 /// this name: whoever changes it as well has to wait.
 bool is_being_altered(Oid oid);
 bool is_being_altered(const char* name);
+/// Raises 55006 if so, rather than to wait for somebody's transaction.
+void refuse_altered(Oid oid, const char* name);
 bool exists(Oid oid);
 /// True if it exists and refuses clients, as a ready clone does.
 bool is_closed(Oid oid);

@@ -79,6 +79,15 @@ void ask_for(const Port& port, size_t name_length) {
     session::ask(request);
 }
 
+/// False if PostgreSQL refuses the client next: whoever may not enter keeps no lease alive by
+/// trying.
+bool may_enter(const Port& port) {
+    Lease lease;
+    Request request{};
+    return !board::find_lease(port.database_name, &lease) || !OidIsValid(lease.oid) ||
+           (set_role(request, port.user_name) && compat::may_connect(lease.oid, request.role));
+}
+
 void admit(const Port& port) {
     const char* name = port.database_name;
     size_t length = settings::connect ? template_part(name) : 0;
@@ -86,6 +95,7 @@ void admit(const Port& port) {
     Lease lease;
     if (was_cut(name) && (board::find_lease(name, &lease) || !database::is_open(name)))
         too_long(name);
+    if (!may_enter(port)) return;
     if (board::expect(name) && database::is_open(name)) return;
     ask_for(port, length);
 }

@@ -75,6 +75,14 @@ void unknown_database(const char* database) {
     pg_unreachable();
 }
 
+void kept_aside(const char* name, const char* database) {
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("testpool has no database \"%s\"", name),
+             errdetail("The last one of this name is kept as \"%s\".", database),
+             errhint("Use that name, also to release it.")));
+    pg_unreachable();
+}
+
 void not_leased(const char* database) {
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("database \"%s\" is not leased", database),

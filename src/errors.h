@@ -18,8 +18,10 @@ Outcome as_outcome(const ErrorData* error);
 [[noreturn]] void unknown_template(const char* hash);         // 42704
 Reply discarded_reply(const char* hash, const char* reason);  // 55000
 [[noreturn]] void unknown_database(const char* database);     // 42704
-[[noreturn]] void not_leased(const char* database);           // 55000
-[[noreturn]] void no_place(const char* database);             // 53400
+/// 42704: the database that was known by that name is kept under another.
+[[noreturn]] void kept_aside(const char* name, const char* database);
+[[noreturn]] void not_leased(const char* database);  // 55000
+[[noreturn]] void no_place(const char* database);    // 53400
 /// 42501; `kind` is "template" or "database".
 [[noreturn]] void not_yours(const char* kind, const char* name, Oid owner);
 

@@ -62,8 +62,9 @@ struct Database {
     NameData name;
     DatabaseState state;
     int32 generation;
-    Oid role;    // valid: leased, kept, or on its way back to being leased
-    bool named;  // it has the name that a client connected to
+    Oid role;           // valid: leased, kept, or on its way back to being leased
+    bool named;         // it has the name that a client connected to
+    NameData known_as;  // kept: the name that it had before
     Holder holder;
     TimestampTz created_at;
     TimestampTz ready_at;
@@ -82,7 +83,7 @@ struct Database {
     bool rewindable;                // its files were stamped since the server started
     int keeper;                     // the desk of the worker that did it, and that watches them
     TimestampTz passed_over_until;  // somebody's transaction was seen to be altering it
-    TransactionId looked_at;        // the next transaction when its row's versions were last an issue
+    TransactionId looked_at;  // the next transaction when its row's versions were last an issue
 };
 
 /// Everything the steward knows. Lists of pointers, in `memory`.

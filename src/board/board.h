@@ -45,6 +45,7 @@ struct Request {
     bool has_text;
     bool superuser;
     bool accepted;  // the steward's note: begun, not yet answered
+    int64 lease;    // the same: which lease that is about; see LeaseKey
     Oid role;
     int32 count;
     uint64 ticket;         // order of arrival
@@ -59,14 +60,16 @@ struct Request {
     char client[NAMEDATALEN];
 };
 
-/// Names a lease on the board for as long as it lives: a clone's row id, or a template's, negated.
+/// Names a lease, or a claim, and no other that ever was or will be: the moment when it began, a
+/// claim's negated. Whoever knows a lease that is over cannot do anything to a later one of the
+/// same database. 0: none.
 using LeaseKey = int64;
 
 struct Reply {
     int sqlstate;  // 0: success
     bool null;
     int32 count;
-    LeaseKey granted;  // 0: nothing
+    LeaseKey granted;  // that is handed over with it
     LeaseKey subject;  // the lease that was asked about
     Oid oid;           // of its database, if that is asked for
     Oid source;        // what that was copied from
@@ -201,10 +204,13 @@ void steward_enters();
 bool catalog_announced();
 /// Copies a waiting request, the one with the lowest ticket above `after`; false: no more.
 bool next_request(uint64 after, Request* request);
-void accept(uint64 ticket);
+/// Notes that it is begun, for that lease if it is about one.
+void accept(uint64 ticket, LeaseKey lease = 0);
 /// Delivers the reply; false if the session has given up waiting.
 bool reply(uint64 ticket, const Reply& answer);
 bool session_alive(const Session& session);
+/// The present moment, or a later one if that was given away already.
+TimestampTz unique_moment();
 /// Adds a lease, or replaces the one with its key, whose end and last sight it inherits. One that
 /// was not seen, and is new, is seen now. False if there is no place for it.
 [[nodiscard]] bool put_lease(const Lease& lease);

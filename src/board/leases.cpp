@@ -81,7 +81,7 @@ int leases_of(const Session& session, Lease* found, int room) {
     return locked(LW_SHARED, [&] {
         int count = 0;
         for (const Lease& each : taken())
-            if (each.session == session && each.kind != LeaseKind::claim &&
+            if (each.session == session && each.kind == LeaseKind::lease &&
                 each.end == LeaseEnd::none && count < room)
                 found[count++] = each;
         return count;
@@ -98,8 +98,17 @@ void end_lease(LeaseKey key, LeaseEnd end) {
     });
 }
 
+TimestampTz unique_moment() {
+    return locked(LW_EXCLUSIVE, [] {
+        memory->last_moment = std::max(GetCurrentTimestamp(), memory->last_moment + 1);
+        return memory->last_moment;
+    });
+}
+
 bool put_lease(const Lease& lease) {
     return locked(LW_EXCLUSIVE, [&] {
+        // One from before a restart may have begun when the clock was ahead.
+        memory->last_moment = std::max<TimestampTz>(memory->last_moment, std::abs(lease.key));
         Lease* place = with_key(lease.key);
         if (place == nullptr && memory->leases == memory->lease_room) return false;
         Lease earlier = place != nullptr ? *place : lease;

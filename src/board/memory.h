@@ -36,6 +36,7 @@ struct Memory {
     TimestampTz steward_left;
     bool catalog_announced;
     uint64 last_ticket;
+    TimestampTz last_moment;  // of a lease or claim
     int seats;
     int lease_room;
     int leases;  // the first so many are taken

@@ -49,6 +49,7 @@ uint64 post(const Request& request) {
         Seat& seat = own_seat();
         seat.request = request;
         seat.request.accepted = false;
+        seat.request.lease = 0;
         seat.request.session = seat.session;
         seat.request.ticket = ++memory->last_ticket;
         seat.phase = SeatPhase::posted;
@@ -127,9 +128,12 @@ bool next_request(uint64 after, Request* request) {
     });
 }
 
-void accept(uint64 ticket) {
+void accept(uint64 ticket, LeaseKey lease) {
     locked(LW_EXCLUSIVE, [&] {
-        if (Seat* seat = seat_of(ticket)) seat->request.accepted = true;
+        Seat* seat = seat_of(ticket);
+        if (seat == nullptr) return;
+        seat->request.accepted = true;
+        seat->request.lease = lease;
     });
 }
 

@@ -145,6 +145,15 @@ inline void truncate_fork(SMgrRelation storage, ForkNumber fork,
 #endif
 }
 
+/// True if the role has the privilege to connect to the database.
+inline bool may_connect(Oid database, Oid role) {
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(DatabaseRelationId, database, role, ACL_CONNECT) == ACLCHECK_OK;
+#else
+    return pg_database_aclcheck(database, role, ACL_CONNECT) == ACLCHECK_OK;
+#endif
+}
+
 /// Forgets what shared buffers hold of a fork, written or not.
 inline void drop_buffers(SMgrRelation storage, ForkNumber fork) {
     BlockNumber first = 0;

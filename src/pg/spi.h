@@ -33,6 +33,11 @@ class Row {
     Row(HeapTuple tuple, TupleDesc desc) : tuple_(tuple), desc_(desc) {}
 
     TupleDesc desc() const { return desc_; }
+    /// Of the row in its table, which the query has to have selected as the first column.
+    ItemPointerData place() const {
+        auto* place = reinterpret_cast<ItemPointer>(DatumGetPointer(datum(1)));
+        return place != nullptr ? *place : ItemPointerData{};
+    }
     Datum datum(int column, bool* null) const { return SPI_getbinval(tuple_, desc_, column, null); }
     Datum datum(int column) const {
         bool null = false;

@@ -322,8 +322,7 @@ void fail(State& state, Database& d, const Outcome& outcome) {
     log_line(WARNING, "database \"%s\" failed: %s", NameStr(d.name), outcome.message);
     Request request;
     for (uint64 ticket = 0; board::next_request(ticket, &request); ticket = request.ticket)
-        if (request.verb == Verb::recreate && request.accepted &&
-            strcmp(NameStr(request.database), NameStr(d.name)) == 0)
+        if (request.verb == Verb::recreate && request.accepted && request.lease == key_of(d))
             board::reply(request.ticket, error_of(outcome));
 }
 
@@ -354,9 +353,9 @@ void hand_back(State& state, Database& d) {
     }
 }
 
-/// A clone's row in pg_database gets new versions with each lease. As long as some snapshot is old, none
-/// of them can be removed, and whoever writes the row or connects walks them all: a clone with another
-/// OID takes its place.
+/// A clone's row in pg_database gets new versions with each lease. As long as some snapshot is old,
+/// none of them can be removed, and whoever writes the row or connects walks them all: a clone with
+/// another OID takes its place.
 void replace_if_burdened(State& state, Database& d) {
     constexpr int leases = 1000;
     if (d.generation % leases != 0) return;

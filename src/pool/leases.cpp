@@ -216,10 +216,18 @@ Reply leased(const Database& d) {
     return reply;
 }
 
+/// Nothing bears that name; the last database that did may be kept under another.
+[[noreturn]] void nothing_of_name(const State& state, const char* name) {
+    for (Database& d : databases(state))
+        if (d.state == DatabaseState::kept && strcmp(NameStr(d.known_as), name) == 0)
+            errors::kept_aside(name, NameStr(d.name));
+    errors::unknown_database(name);
+}
+
 /// The leased or kept database that a request is about.
 Database& held(const State& state, const Request& request) {
     Database* d = find_database(state, NameStr(request.database));
-    if (d == nullptr) errors::unknown_database(NameStr(request.database));
+    if (d == nullptr) nothing_of_name(state, NameStr(request.database));
     if (!OidIsValid(d->role)) errors::not_leased(NameStr(d->name));
     if (!may_act(request, d->role)) errors::not_yours("database", NameStr(d->name), d->role);
     return *d;
@@ -246,6 +254,7 @@ Database* take(State& state, Template& t, const Request& request) {
     board::count_acquire(t.id, GetCurrentTimestamp() - request.since,
                          count(state, t, DatabaseState::leased) + 1);
     d->role = request.role;
+    d->leased_at = board::unique_moment();
     d->holder.session = request.session;
     strlcpy(NameStr(d->holder.application), request.application, NAMEDATALEN);
     strlcpy(NameStr(d->holder.client), request.client, NAMEDATALEN);
@@ -269,17 +278,19 @@ std::optional<Reply> release(State& state, const Request& request) {
 }
 
 std::optional<Reply> recreate(State& state, const Request& request) {
-    Database& d = held(state, request);
     if (request.accepted) {
-        if (d.state == DatabaseState::leased) return Reply{};
+        const Database* d = find_leased(state, request.lease);
+        if (d == nullptr) errors::not_leased(NameStr(request.database));  // it was released
+        if (d->state == DatabaseState::leased) return Reply{};
         return std::nullopt;  // a failure is answered by job_done
     }
+    Database& d = held(state, request);
     if (d.state != DatabaseState::leased) errors::not_leased(NameStr(d.name));
     if (d.of->state == TemplateState::discarded)
         errors::raise(errors::discarded_reply(d.of->hash, d.of->reason));
     d.state = DatabaseState::recycling;
     catalog::update(d);
-    board::accept(request.ticket);
+    board::accept(request.ticket, key_of(d));
     return std::nullopt;
 }
 
@@ -287,7 +298,13 @@ std::optional<Reply> keep(State& state, const Request& request) {
     Database& d = held(state, request);
     if (d.state != DatabaseState::leased && d.state != DatabaseState::kept)
         errors::not_leased(NameStr(d.name));
+    if (d.named) database::refuse_altered(d.oid, NameStr(d.name));
     ForceSyncCommit();  // nothing else that is on disk tells of it
+    // Who connects to the name from now on is the next test.
+    if (d.named) {
+        d.known_as = d.name;
+        take_name_away(d);
+    }
     d.state = DatabaseState::kept;
     set_text(state, d.reason, request.has_text ? request.text : nullptr);
     catalog::update(d);
@@ -327,23 +344,18 @@ std::optional<Reply> prewarm(State& state, const Request& request) {
 }
 
 void take_back(State& state, const Reply& reply) {
-    if (reply.granted > 0) {
-        Database* d = find_database(state, static_cast<int64>(reply.granted));
-        if (d != nullptr && d->state == DatabaseState::leased) recycle(state, *d);
-    } else if (reply.granted < 0) {
-        Template* t = find_template(state, static_cast<int32>(-reply.granted));
-        if (t != nullptr && t->state == TemplateState::building)
-            discard(state, *t, "the session that claimed it did not wait", false);
-    }
+    if (reply.granted == 0) return;
+    Database* d = find_leased(state, reply.granted);
+    if (d != nullptr && d->state == DatabaseState::leased) recycle(state, *d);
+    if (Template* t = find_claimed(state, reply.granted))
+        discard(state, *t, "the session that claimed it did not wait", false);
 }
 
 void post_leases(State& state) {
     Lease lease{};
     for (int i = board::lease_room() - 1; i >= 0; i--) {
         if (!board::lease_at(i, &lease)) continue;
-        if (lease.kind == LeaseKind::claim
-                ? find_template(state, static_cast<int32>(-lease.key)) == nullptr
-                : find_database(state, static_cast<int64>(lease.key)) == nullptr)
+        if (find_leased(state, lease.key) == nullptr && find_claimed(state, lease.key) == nullptr)
             board::remove_lease(lease.key);
     }
     state.unposted = 0;
@@ -357,7 +369,7 @@ void mend(State& state) {
     for (Database& d : databases(state)) {
         bool held = d.state == DatabaseState::leased || d.state == DatabaseState::kept;
         bool free = d.state == DatabaseState::ready;
-        if (OidIsValid(d.role) ? free : held) recycle(state, d);
+        if (OidIsValid(d.role) ? free || key_of(d) == 0 : held) recycle(state, d);
     }
 }
 
@@ -380,8 +392,8 @@ bool is_abandoned(State& state, const Lease& lease) {
 }
 
 bool end_claim_if_over(State& state, const Lease& lease) {
-    Template* t = find_template(state, static_cast<int32>(-lease.key));
-    if (t == nullptr || t->state != TemplateState::building) {
+    Template* t = find_claimed(state, lease.key);
+    if (t == nullptr) {
         board::remove_lease(lease.key);
         return true;
     }
@@ -397,12 +409,8 @@ bool end_claim_if_over(State& state, const Lease& lease) {
 
 bool end_if_over(State& state, const Lease& lease) {
     if (lease.kind == LeaseKind::claim) return end_claim_if_over(state, lease);
-    Database* d = find_database(state, static_cast<int64>(lease.key));
-    if (d == nullptr) {
-        board::remove_lease(lease.key);
-        return true;
-    }
-    if (!OidIsValid(d->role)) {  // it was recycled, and that is committed now
+    Database* d = find_leased(state, lease.key);
+    if (d == nullptr) {  // it was recycled, and that is committed now
         board::remove_lease(lease.key);
         return true;
     }

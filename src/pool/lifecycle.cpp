@@ -65,8 +65,20 @@ Database* find_database(const State& state, int64 id) {
     return nullptr;
 }
 
-LeaseKey key_of(const Template& t) { return -static_cast<LeaseKey>(t.id); }
-LeaseKey key_of(const Database& d) { return d.id; }
+LeaseKey key_of(const Template& t) { return -t.claimed_at; }
+LeaseKey key_of(const Database& d) { return d.leased_at; }
+
+Database* find_leased(const State& state, LeaseKey lease) {
+    for (Database& d : databases(state))
+        if (OidIsValid(d.role) && key_of(d) == lease) return &d;
+    return nullptr;
+}
+
+Template* find_claimed(const State& state, LeaseKey claim) {
+    for (Template& t : templates(state))
+        if (t.state == TemplateState::building && key_of(t) == claim) return &t;
+    return nullptr;
+}
 
 bool may_act(const Request& request, Oid owner) {
     return request.superuser || has_privs_of_role(request.role, owner);
@@ -128,9 +140,6 @@ void discard_gone(State& state) {
     for (Template& t : templates(state)) discard_if_gone(state, t);
 }
 
-namespace {
-
-/// Whoever connects to the name from now on is to get another clone.
 void take_name_away(Database& d) {
     int64 number = 0;
     NameData name = free_clone_name(*d.of, number);
@@ -138,8 +147,6 @@ void take_name_away(Database& d) {
     d.name = name;
     d.named = false;
 }
-
-}  // namespace
 
 void recycle(State& state, Database& d) {
     if (!d.rewindable && OidIsValid(d.role) && !d.of->is_root() && settings::may_rewind()) {
@@ -150,16 +157,18 @@ void recycle(State& state, Database& d) {
         board::count_refusal(d.of->id, d.clone_reason);
     }
     if (OidIsValid(d.role)) events::note("released", d);
+    LeaseKey ended = key_of(d);
     d.state = DatabaseState::recycling;
     d.role = InvalidOid;
     d.holder = {};
     d.leased_at = 0;
+    d.known_as = {};
     set_text(state, d.reason, nullptr);
     if (d.named) take_name_away(d);
     catalog::update(d);
     // It is removed once the new name is committed: until then the board must tell those who come
     // by the old one that this lease has ended.
-    board::close_lease(key_of(d));
+    board::close_lease(ended);
 }
 
 bool pass_over(State& state, Database& d) {
@@ -186,9 +195,8 @@ void give_up(State& state, Database& d) {
 void lease(State& /*state*/, Database& d, const NameData* name) {
     d.name = database::open(d.oid, d.role, name);
     d.state = DatabaseState::leased;
-    d.leased_at = GetCurrentTimestamp();
     catalog::update(d);
-    if (!post_lease(d, d.leased_at)) errors::no_place(NameStr(d.name));
+    if (!post_lease(d, GetCurrentTimestamp())) errors::no_place(NameStr(d.name));
 }
 
 bool post_lease(const Database& d, TimestampTz seen) {

@@ -25,11 +25,17 @@ Template* find_template(const State& state, int32 id);
 Database* find_database(const State& state, const char* name);
 Database* find_database(const State& state, int64 id);
 
+/// The build's claim, and the database's lease; 0: it is not leased.
 LeaseKey key_of(const Template& t);
 LeaseKey key_of(const Database& d);
+/// The database that is leased so, or was built so; nullptr: that lease or claim is over.
+Database* find_leased(const State& state, LeaseKey lease);
+Template* find_claimed(const State& state, LeaseKey claim);
 
 /// True if the request's role may act for `owner`.
 bool may_act(const Request& request, Oid owner);
+/// A name in the request belongs to those who built the templates that bear it: 42501 for others.
+void require_right_to_name(const State& state, const Request& request);
 /// Databases that may still be created.
 int room(const State& state);
 /// Has the steward look again at that time.
@@ -60,6 +66,9 @@ bool is_at_pool_max(const State& state, const Template& t);
 /// True if a worker has a job for that row.
 bool at_a_desk(const Template& t);
 bool at_a_desk(const Database& d);
+/// Whoever connects to the name that a client gave the database is to get another clone from now
+/// on.
+void take_name_away(Database& d);
 /// Database → leased, by the role and holder that it names; under another name if one is given.
 void lease(State& state, Database& d, const NameData* name = nullptr);
 /// A clone of that template for the request's session, which is to be leased to it; nullptr if none

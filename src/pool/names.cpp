@@ -49,10 +49,11 @@ void require_readable(const char* name) {
     pg_unreachable();
 }
 
+/// Whether there is such a template is not for everybody to know.
 [[noreturn]] void no_right(const Request& request) {
     const char* role = GetUserNameFromId(request.role, true);
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                    errmsg("permission denied for template \"%s\"", request.text),
+                    errmsg("permission denied to lease database \"%s\"", NameStr(request.database)),
                     errdetail("Role \"%s\" may not call testpool.acquire().",
                               role != nullptr ? role : "?"),
                     errhint("Grant it USAGE on schema testpool and EXECUTE on function "
@@ -69,6 +70,12 @@ bool is_enterable(const Database& d) {
 
 }  // namespace
 
+void require_right_to_name(const State& state, const Request& request) {
+    for (Template& each : templates(state))
+        if (bears(each, request.text) && !may_act(request, each.owner))
+            errors::not_yours("template", errors::shown(each.hash), each.owner);
+}
+
 std::optional<Reply> connect(State& state, const Request& request) {
     const char* name = NameStr(request.database);
     if (Database* d = find_database(state, name); d != nullptr && d->named) {
@@ -77,6 +84,7 @@ std::optional<Reply> connect(State& state, const Request& request) {
         return std::nullopt;
     }
     if (OidIsValid(get_database_oid(name, true))) return Reply{};  // somebody else's
+    if (!catalog::may_acquire(request.role)) no_right(request);
     Template* t = find_named(state, request.text);
     if (t == nullptr) no_such_name(request);
     if (database::is_being_altered(name)) {  // another database may be about to bear it
@@ -84,7 +92,6 @@ std::optional<Reply> connect(State& state, const Request& request) {
         wait_for(state, *t, request);
         return std::nullopt;
     }
-    if (!catalog::may_acquire(request.role)) no_right(request);
     require_readable(name);
     Database* d = take(state, *t, request);
     if (d == nullptr) return std::nullopt;
@@ -97,9 +104,9 @@ std::optional<Reply> connect(State& state, const Request& request) {
 std::optional<Reply> alias(State& state, const Request& request) {
     Template* t = find_living(state, request.hash);
     if (t == nullptr) no_living(state, request.hash);
-    for (Template& each : templates(state))
-        if ((&each == t || bears(each, request.text)) && !may_act(request, each.owner))
-            errors::not_yours("template", errors::shown(each.hash), each.owner);
+    if (!may_act(request, t->owner))
+        errors::not_yours("template", errors::shown(t->hash), t->owner);
+    require_right_to_name(state, request);
     ForceSyncCommit();
     for (Template& each : templates(state)) {
         if (&each == t || !bears(each, request.text)) continue;

@@ -64,6 +64,7 @@ NameData free_template_name(int32& id) {
 /// A build begins, unless something has to be dropped first.
 void claim(State& state, const Request& request) {
     const Template* base = base_of(state, request);
+    if (request.has_text) require_right_to_name(state, request);
     if (!has_room_for_build(state, request, base)) return;
     forget_old(state, request.hash);
     auto* t = static_cast<Template*>(MemoryContextAllocZero(state.memory, sizeof(Template)));
@@ -78,7 +79,7 @@ void claim(State& state, const Request& request) {
     t->builder.session = request.session;
     strlcpy(NameStr(t->builder.application), request.application, NAMEDATALEN);
     strlcpy(NameStr(t->builder.client), request.client, NAMEDATALEN);
-    t->claimed_at = GetCurrentTimestamp();
+    t->claimed_at = board::unique_moment();
     catalog::insert(*t);
     MemoryContext caller = MemoryContextSwitchTo(state.memory);
     state.templates = lappend(state.templates, t);

@@ -203,6 +203,11 @@ gives('1 of 2 processes of testpool run: raise max_worker_processes \(2\)\.', 'f
 restart_with(max_worker_processes => 20);
 says_nothing('… and none once there are more');
 
+$node->query(q{SELECT testpool.alias('it', 'it'); CREATE DATABASE "it~mine"});
+gives('Database it~mine was not made by testpool, and whoever connects to that name gets it instead of .*', 'a database in the way: advice is given');
+$node->query('DROP DATABASE "it~mine"');
+says_nothing('… and none once it is gone');
+
 my $old = $node->session;
 $old->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
 $node->query('DO $$ BEGIN FOR i IN 1 .. 6000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$');

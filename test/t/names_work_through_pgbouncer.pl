@@ -97,7 +97,7 @@ for my $mode (qw(session transaction))
     my ($status, $out, $err) = $node->psql('postgres', 'SELECT 1', connstr => through('unknown~1'));
     like($err, qr/database "unknown~1" does not exist/, "$mode mode: the server's error reaches the client");
     ($status, $out, $err) = $node->psql('postgres', 'SELECT 1', connstr => through('app~9') . ' user=nobody');
-    like($err, qr/permission denied for template "app"/, "$mode mode: a role without the right gets none");
+    like($err, qr/permission denied to lease database "app~9"/, "$mode mode: a role without the right gets none");
 
     $node->query($_) for 'ALTER SYSTEM SET testpool.lease_grace = 0', 'SELECT pg_reload_conf()';
     $node->becomes_true(q{SELECT count(*) = 0 FROM pg_database WHERE datname LIKE 'app~%'},
