@@ -112,5 +112,14 @@ def ask(statement, *arguments, database="postgres"):
         close(connection)
 
 
+AUTOVACUUMED = re.compile(r'automatic (?:aggressive )?vacuum.* of table "([^."]+)\.')
+
+
+def autovacuumed():
+    """Names of databases that PostgreSQL itself has vacuumed: it freezes whoever's it is, page by page."""
+    with open(os.path.join(os.environ["SERVER_FOLDER"], "log"), encoding="utf-8", errors="replace") as file:
+        return set(AUTOVACUUMED.findall(file.read()))
+
+
 def data_folder():
     return os.path.join(os.environ["SERVER_FOLDER"], "data")
