@@ -11,7 +11,7 @@
 #include "pg/transaction.h"
 #include "points.h"
 #include "pool/pool.h"
-#include "settings.h"
+#include "start.h"
 #include "trouble.h"
 
 namespace testpool::steward {
@@ -281,7 +281,7 @@ void testpool_steward_main(Datum /*argument*/) {
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
     steward::pin_settings();
-    BackgroundWorkerInitializeConnection(settings::database, nullptr, 0);
+    start::connect(0);
     board::steward_enters();
     steward::run();
 }

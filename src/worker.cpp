@@ -7,7 +7,7 @@
 #include "pg/interrupts.h"
 #include "pg/pinned.h"
 #include "pg/transaction.h"
-#include "settings.h"
+#include "start.h"
 
 namespace testpool::worker {
 
@@ -123,9 +123,9 @@ void testpool_worker_main(Datum argument) {
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
     worker::pin_settings();
-    BackgroundWorkerInitializeConnection(settings::database, nullptr, 0);
-    before_shmem_exit(worker::give_locks_back, 0);
     int desk = DatumGetInt32(argument);
+    start::connect(1 + desk);
+    before_shmem_exit(worker::give_locks_back, 0);
     board::worker_enters(desk);
     worker::run(desk);
 }

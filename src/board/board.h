@@ -236,6 +236,14 @@ Job job_at(int desk);
 /// For whoever asks.
 Progress progress_at(int desk);
 
+// --- starts ------------------------------------------------------------------------------
+
+/// Notes that the steward, 0, or the worker at desk n - 1 comes up; returns how often in a row it
+/// has failed to, or 0 if somebody asks for something. Until its end a start is woken when somebody
+/// does.
+int begin_start(int process);
+void end_start(int process);
+
 // --- workers ------------------------------------------------------------------------------
 
 void worker_enters(int desk);

@@ -19,7 +19,8 @@ shmem_startup_hook_type earlier_startup;
 Size seats_at() { return MAXALIGN(sizeof(Memory)); }
 Size leases_at() { return seats_at() + MAXALIGN(mul_size(sizeof(Seat), MaxBackends)); }
 Size desks_at() { return leases_at() + MAXALIGN(mul_size(sizeof(Lease), settings::max_databases)); }
-Size tallies_at() { return desks_at() + MAXALIGN(mul_size(sizeof(Desk), settings::workers)); }
+Size starts_at() { return desks_at() + MAXALIGN(mul_size(sizeof(Desk), settings::workers)); }
+Size tallies_at() { return starts_at() + MAXALIGN(mul_size(sizeof(Start), settings::workers + 1)); }
 // One for each template that has a database, and for those that are remembered.
 int tally_room() { return settings::max_databases + remembered_templates; }
 Size size() { return tallies_at() + MAXALIGN(mul_size(sizeof(Tally), tally_room())); }
@@ -62,6 +63,7 @@ void startup() {
 std::span<Seat> seats() { return part<Seat>(seats_at(), memory->seats); }
 std::span<Lease> leases() { return part<Lease>(leases_at(), memory->lease_room); }
 std::span<Desk> all_desks() { return part<Desk>(desks_at(), memory->desks); }
+std::span<Start> starts() { return part<Start>(starts_at(), memory->desks + 1); }
 std::span<Tally> tallies() { return part<Tally>(tallies_at(), memory->tallies); }
 
 void copy_text(char* field, size_t size, const char* text) {

@@ -29,8 +29,15 @@ struct Desk {
     Outcome visit_outcome;
 };
 
-/// Followed in memory by the seats, the leases, the desks and the tallies. All of it is guarded by
-/// one lock, which is held for a few copies at most, never across anything that can wait or raise.
+/// How a process of ours, the steward or the worker at desk n - 1, has come up lately.
+struct Start {
+    int failures;  // in a row
+    Latch* latch;  // while it waits before it tries again
+};
+
+/// Followed in memory by the seats, the leases, the desks, the starts and the tallies. All of it is
+/// guarded by one lock, which is held for a few copies at most, never across anything that can wait
+/// or raise.
 struct Memory {
     Latch* steward;  // nullptr: not running
     TimestampTz steward_left;
@@ -50,6 +57,7 @@ extern LWLock* lock;
 std::span<Seat> seats();
 std::span<Lease> leases();  // the room for leases, used or not
 std::span<Desk> all_desks();
+std::span<Start> starts();
 std::span<Tally> tallies();
 
 /// Notes that the session is gone; the lock must be held.
@@ -71,9 +79,17 @@ auto locked(LWLockMode mode, Work work) {
     }
 }
 
-/// Wakes the steward; the lock must be held.
+/// There is a home database: workers that could not connect try at once; the lock must be held.
+void steward_started();
+/// Wakes those of our processes that wait before they start again; the lock must be held.
+void wake_starting();
+
+/// Wakes the steward, also if it has yet to start; the lock must be held.
 inline void wake_steward() {
-    if (memory->steward != nullptr) SetLatch(memory->steward);
+    if (memory->steward != nullptr)
+        SetLatch(memory->steward);
+    else
+        wake_starting();
 }
 
 }  // namespace testpool::board

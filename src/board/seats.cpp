@@ -111,7 +111,10 @@ void steward_leaves(int /*code*/, Datum /*argument*/) {
 }  // namespace
 
 void steward_enters() {
-    locked(LW_EXCLUSIVE, [] { memory->steward = MyLatch; });
+    locked(LW_EXCLUSIVE, [] {
+        memory->steward = MyLatch;
+        steward_started();
+    });
     on_shmem_exit(steward_leaves, 0);
 }
 

@@ -61,5 +61,20 @@ is(scalar(grep { /reading the tables/ } warnings_since($place)), 1, 'the log tel
 $node->query('ALTER TABLE testpool.database RENAME strange TO named');
 like($session->query(q{SELECT testpool.acquire('app', '60 s')}), qr/^testpool_/, 'when they can be read, all goes on');
 $session->quit;
+$node->finish(more => 1);
 
+# --- there is no home database ------------------------------------------------------------------------------
+
+$node = TestpoolCluster->begin('homeless', create => 0, conf => "testpool.database = 'later'\nlog_line_prefix = '%n %b '\n");
+my @tries;
+TestpoolCluster::wait_until('some tries', sub {
+    @tries = slurp_file($node->logfile) =~ /^([\d.]+) testpool steward FATAL: .*"later"/mg;
+    return @tries >= 4;
+});
+cmp_ok($tries[3] - $tries[2], '>', $tries[1] - $tries[0] + 1, 'a process that cannot connect is started ever later');
+$node->query('CREATE DATABASE later');
+$node->query('CREATE EXTENSION testpool', database => 'later');
+like($node->query(q{SELECT testpool.init_template('app')}, database => 'later'), qr/^testpool_/,
+    'at once when the extension is created');
+$node->query('SELECT testpool.reset()', database => 'later');
 $node->finish;
