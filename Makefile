@@ -31,7 +31,7 @@ include $(PGXS)
 CONTRIB_TESTDB = $(or $(PGDATABASE),postgres)
 ISOLATION_TESTDB = $(CONTRIB_TESTDB)
 
-.PHONY: demo test torture lint coverage bench matrix docker packages dist
+.PHONY: demo test torture lint coverage bench matrix docker packages preloads dist
 demo: ; examples/demo/run
 test: ; test/run
 torture: ; test/setup build test && test/torture/run $(TORTURE)
@@ -41,6 +41,7 @@ bench: ; bench/run $(if $(FULL),--full)
 matrix: ; test/matrix
 docker: ; test/docker/run
 packages: ; test/packages
+preloads: ; test/preloads
 
 # The archive for PGXN, of what is committed.
 dist: ; git archive --format=zip --prefix=testpool-$(EXTVERSION)/ -o testpool-$(EXTVERSION).zip HEAD
