@@ -470,6 +470,16 @@ Blocks, interruptibly, until the database is clean.
 Errors: 22023 bad argument; 42704 unknown database; 55000 not leased, or its template was discarded; 42501 another role''s; 55006 somebody''s transaction is altering the database; 25006; and what DROP and CREATE DATABASE raise.
 Privileges: EXECUTE, and the role of the lease or a superuser.';
 
+CREATE FUNCTION testpool.renew(database text)
+    RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'testpool_renew';
+COMMENT ON FUNCTION testpool.renew(text) IS
+'Begins a lease anew, for this session: it holds the lease as if it had just acquired the database, with the graces that its settings say. Nothing in the database changes. Takes effect at once, whatever becomes of the transaction.
+database: a leased database. Returns nothing.
+Does not block.
+Errors: 22023 bad argument; 42704 unknown database; 55000 not leased; 42501 another role''s; 25006.
+Privileges: EXECUTE, and the role of the lease or a superuser.';
+
 CREATE FUNCTION testpool.keep(database text, reason text DEFAULT NULL)
     RETURNS text LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'testpool_keep';

@@ -228,6 +228,15 @@ Datum testpool_recreate(PG_FUNCTION_ARGS) {
     PG_RETURN_VOID();
 }
 
+PG_FUNCTION_INFO_V1(testpool_renew);
+Datum testpool_renew(PG_FUNCTION_ARGS) {
+    session::require_usable("testpool.renew()");
+    Request request = session::request(Verb::renew);
+    set_database(request, fcinfo);
+    session::ask(request);
+    PG_RETURN_VOID();
+}
+
 PG_FUNCTION_INFO_V1(testpool_keep);
 Datum testpool_keep(PG_FUNCTION_ARGS) {
     session::require_usable("testpool.keep()");

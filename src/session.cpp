@@ -173,6 +173,8 @@ Request request(Verb verb) {
     request.role = GetUserId();
     request.superuser = superuser();
     request.since = GetCurrentTimestamp();
+    request.visit_grace = settings::visit_grace;
+    request.arrival_grace = settings::arrival_grace;
     strlcpy(request.application, application_name, sizeof(request.application));
     if (MyProcPort != nullptr && MyProcPort->remote_host != nullptr)
         strlcpy(request.client, MyProcPort->remote_host, sizeof(request.client));

@@ -24,6 +24,8 @@ int workers;
 int acquire_timeout;
 int template_timeout;
 int lease_grace;
+int visit_grace;
+int arrival_grace;
 bool vacuum_templates;
 bool connect;
 bool notify;
@@ -132,6 +134,12 @@ void define_times() {
             PGC_SIGHUP, GUC_UNIT_S, "How long a pool stays as large as its load made it.");
     integer("testpool.lease_grace", &lease_grace, 10'000, {0, longest_timeout}, PGC_SIGHUP,
             GUC_UNIT_MS, "How long a lease outlives its session once nobody is in the database.");
+    integer("testpool.visit_grace", &visit_grace, -1, {-1, longest_timeout}, PGC_USERSET,
+            GUC_UNIT_MS,
+            "How long what this session gets outlives the last client in it, session or none.",
+            "-1: its lease lives as long as this session, and testpool.lease_grace longer.");
+    integer("testpool.arrival_grace", &arrival_grace, 60'000, {0, longest_timeout}, PGC_USERSET,
+            GUC_UNIT_MS, "With testpool.visit_grace, how long the first client may take to come.");
 }
 
 void define_connecting() {

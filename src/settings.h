@@ -26,6 +26,8 @@ extern int workers;
 extern int acquire_timeout;
 extern int template_timeout;
 extern int lease_grace;
+extern int visit_grace;
+extern int arrival_grace;
 extern bool vacuum_templates;
 extern bool connect;
 extern bool notify;

@@ -156,8 +156,10 @@ ErrorData* note_finished_jobs() {
 ErrorData* end_leases() {
     Lease lease;
     int at = board::lease_room();
-    while ((at = board::ending_lease(at, &lease)) >= 0)
+    while ((at = board::ending_lease(at, &lease)) >= 0) {
+        if (!pool::may_be_over(state, lease)) continue;
         if (ErrorData* failure = change([&] { pool::end_if_over(state, lease); })) return failure;
+    }
     if (state.unposted > 0) pool::post_leases(state);
     return nullptr;
 }

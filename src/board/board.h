@@ -29,6 +29,7 @@ enum class Verb : uint8 {
     reset,
     connect,  // a client has authenticated and wants a database of a name: see door.h
     alias,
+    renew,
 };
 
 /// A session, told apart from later ones that get the same process id.
@@ -48,6 +49,8 @@ struct Request {
     int64 lease;    // the same: which lease that is about; see LeaseKey
     Oid role;
     int32 count;
+    int32 visit_grace;     // ms; -1: the session holds what it gets
+    int32 arrival_grace;   // ms
     uint64 ticket;         // order of arrival
     TimestampTz since;     // when it was asked
     TimestampTz deadline;  // 0: none
@@ -91,6 +94,9 @@ struct Lease {
     LeaseKind kind;
     LeaseEnd end;
     bool orphaned;          // its session is gone: the steward wants to hear who leaves
+    bool detached;          // it was never its session's: `grace` counts from the last visit
+    int32 grace;            // ms
+    TimestampTz arrival;    // no sooner is it over, unless somebody has been there
     TimestampTz last_seen;  // when its session, or one in the database, was last known there
     TimestampTz expected;   // a client was let in, and is there by then
 };
@@ -217,6 +223,9 @@ TimestampTz unique_moment();
 void remove_lease(LeaseKey key);
 /// Gives the lease up, unless somebody came since it was `seen`.
 bool abandon(const Lease& seen);
+/// Makes the lease that of the request's session, or detaches it from that: its graces begin anew.
+/// False if it has ended.
+[[nodiscard]] bool hold(LeaseKey key, const Request& request);
 /// As end_lease(), for the steward itself: it need not be woken.
 void close_lease(LeaseKey key);
 /// Copies the lease at that index; false if there is none.

@@ -42,6 +42,7 @@ void depart(int /*code*/, Datum /*argument*/) {
         Lease* lease = on_database(MyDatabaseId);
         if (lease == nullptr) return;
         lease->last_seen = GetCurrentTimestamp();  // one aligned word: no reader sees half of it
+        lease->arrival = 0;
         if (lease->orphaned) wake_steward();
     });
 }
@@ -50,7 +51,7 @@ void depart(int /*code*/, Datum /*argument*/) {
 
 void orphan_leases(const Session& session) {
     for (Lease& lease : taken()) {
-        if (lease.session != session) continue;
+        if (lease.session != session || lease.detached) continue;
         lease.orphaned = true;
         lease.last_seen = GetCurrentTimestamp();
     }
@@ -116,9 +117,28 @@ bool put_lease(const Lease& lease) {
         *place = lease;
         place->end = earlier.end;
         place->orphaned |= earlier.orphaned;
+        place->detached = earlier.detached;
+        place->grace = earlier.grace;
+        place->arrival = earlier.arrival;
         place->last_seen = std::max(earlier.last_seen, lease.last_seen);
         if (place->last_seen == 0) place->last_seen = GetCurrentTimestamp();
         place->expected = std::max(earlier.expected, lease.expected);
+        return true;
+    });
+}
+
+bool hold(LeaseKey key, const Request& request) {
+    return locked(LW_EXCLUSIVE, [&] {
+        Lease* lease = with_key(key);
+        if (lease == nullptr || lease->end != LeaseEnd::none) return false;
+        TimestampTz now = GetCurrentTimestamp();
+        lease->session = request.session;
+        lease->detached = request.visit_grace >= 0;
+        lease->orphaned = lease->detached;
+        lease->grace = request.visit_grace;
+        lease->arrival =
+            lease->detached ? TimestampTzPlusMilliseconds(now, request.arrival_grace) : 0;
+        lease->last_seen = now;
         return true;
     });
 }

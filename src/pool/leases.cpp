@@ -240,6 +240,16 @@ void wait_for(State& state, const Template& t, const Request& request) {
     look_again(state, request.deadline);
 }
 
+namespace {
+
+void set_holder(Database& d, const Request& request) {
+    d.holder.session = request.session;
+    strlcpy(NameStr(d.holder.application), request.application, NAMEDATALEN);
+    strlcpy(NameStr(d.holder.client), request.client, NAMEDATALEN);
+}
+
+}  // namespace
+
 Database* take(State& state, Template& t, const Request& request) {
     state.used_at = GetCurrentTimestamp();
     if (is_at_its_limit(state, request)) {
@@ -255,9 +265,7 @@ Database* take(State& state, Template& t, const Request& request) {
                          count(state, t, DatabaseState::leased) + 1);
     d->role = request.role;
     d->leased_at = board::unique_moment();
-    d->holder.session = request.session;
-    strlcpy(NameStr(d->holder.application), request.application, NAMEDATALEN);
-    strlcpy(NameStr(d->holder.client), request.client, NAMEDATALEN);
+    set_holder(*d, request);
     return d;
 }
 
@@ -265,6 +273,7 @@ std::optional<Reply> acquire(State& state, const Request& request) {
     Database* d = take(state, wanted(state, request), request);
     if (d == nullptr) return std::nullopt;
     lease(state, *d);
+    if (!hold(state, key_of(*d), request)) errors::no_place(NameStr(d->name));
     events::note("leased", *d);
     return leased(*d);
 }
@@ -292,6 +301,15 @@ std::optional<Reply> recreate(State& state, const Request& request) {
     catalog::update(d);
     board::accept(request.ticket, key_of(d));
     return std::nullopt;
+}
+
+std::optional<Reply> renew(State& state, const Request& request) {
+    Database& d = held(state, request);
+    if (d.state != DatabaseState::leased || !hold(state, key_of(d), request))
+        errors::not_leased(NameStr(d.name));
+    set_holder(d, request);
+    catalog::update(d);
+    return Reply{};
 }
 
 std::optional<Reply> keep(State& state, const Request& request) {
@@ -375,19 +393,29 @@ void mend(State& state) {
 
 namespace {
 
+int grace_of(const Lease& lease) { return lease.detached ? lease.grace : settings::lease_grace; }
+
+}  // namespace
+
+bool may_be_over(State& state, const Lease& lease) {
+    if (lease.end != LeaseEnd::none || lease.kind == LeaseKind::kept) return true;
+    TimestampTz over = TimestampTzPlusMilliseconds(lease.last_seen, grace_of(lease));
+    over = std::max({over, lease.expected, lease.arrival});
+    if (over <= GetCurrentTimestamp()) return true;
+    look_again(state, over);
+    return false;
+}
+
+namespace {
+
 /// Its session is gone: it is over once nobody has been in the database for the grace.
 bool is_abandoned(State& state, const Lease& lease) {
-    if (!lease.orphaned) return false;
+    if (!lease.orphaned || !may_be_over(state, lease)) return false;
+    if (database::sessions_in(lease.oid) == 0) return true;
     // Whoever is inside now has a whole grace after leaving.
     constexpr int shortest_look_ms = 100;
-    TimestampTz now = GetCurrentTimestamp();
-    bool inside = database::sessions_in(lease.oid) > 0;
-    int grace = settings::lease_grace;
-    TimestampTz over = TimestampTzPlusMilliseconds(
-        inside ? now : lease.last_seen, inside ? std::max(grace, shortest_look_ms) : grace);
-    over = std::max(over, lease.expected);
-    if (!inside && over <= now) return true;
-    look_again(state, over);
+    look_again(state, TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+                                                  std::max(grace_of(lease), shortest_look_ms)));
     return false;
 }
 
@@ -422,7 +450,7 @@ bool end_if_over(State& state, const Lease& lease) {
         look_again(state, GetCurrentTimestamp());
         return false;
     }
-    if (abandoned) {
+    if (abandoned && !lease.detached) {
         board::count(d->of->id, Count::abandoned);
         events::note("abandoned", *d);
     }

@@ -224,6 +224,15 @@ bool post_claim(const Template& t) {
     return board::put_lease(claim);
 }
 
+bool hold(State& state, LeaseKey key, const Request& request) {
+    if (!board::hold(key, request)) return false;
+    if (request.visit_grace >= 0)  // nothing else tells when nobody comes
+        look_again(state, TimestampTzPlusMilliseconds(
+                              GetCurrentTimestamp(),
+                              std::max(request.visit_grace, request.arrival_grace)));
+    return true;
+}
+
 std::optional<Reply> serve(State& state, const Request& request) {
     switch (request.verb) {
         case Verb::init_template:
@@ -250,6 +259,8 @@ std::optional<Reply> serve(State& state, const Request& request) {
             return connect(state, request);
         case Verb::alias:
             return alias(state, request);
+        case Verb::renew:
+            return renew(state, request);
     }
     pg_unreachable();
 }

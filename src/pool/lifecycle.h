@@ -88,6 +88,10 @@ NameData free_clone_name(const Template& t, int64& number);
 [[nodiscard]] bool post_lease(const Database& d, TimestampTz seen = 0);
 [[nodiscard]] bool post_claim(const Template& t);
 
+/// The lease or claim is the request's session's from now on, or its visitors', with all of its
+/// graces. False if it has ended.
+[[nodiscard]] bool hold(State& state, LeaseKey key, const Request& request);
+
 std::optional<Reply> init_template(State& state, const Request& request);
 std::optional<Reply> finalize(State& state, const Request& request);
 std::optional<Reply> discard(State& state, const Request& request);
@@ -100,5 +104,6 @@ std::optional<Reply> prewarm(State& state, const Request& request);
 std::optional<Reply> reset(State& state, const Request& request);
 std::optional<Reply> connect(State& state, const Request& request);
 std::optional<Reply> alias(State& state, const Request& request);
+std::optional<Reply> renew(State& state, const Request& request);
 
 }  // namespace testpool::pool

@@ -35,6 +35,9 @@ void carry_over(const State& before, State& state);
 void post_leases(State& state);
 /// Has clones cleaned whose rows were changed by somebody else, and do not say whose they are.
 void mend(State& state);
+/// False if it is not ended, and not yet time to look whether anybody is there: the steward looks
+/// again then.
+bool may_be_over(State& state, const Lease& lease);
 /// Ends the lease or claim at that place of the board if it is over. True if it was.
 bool end_if_over(State& state, const Lease& lease);
 

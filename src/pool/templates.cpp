@@ -88,7 +88,8 @@ void claim(State& state, const Request& request) {
     events::note("claimed", *t);
 }
 
-Reply built(const Template& t) {
+Reply built(State& state, const Template& t, const Request& request) {
+    if (!hold(state, key_of(t), request)) errors::no_place(NameStr(t.database));
     Reply reply{};
     reply.database = t.database;
     reply.granted = key_of(t);
@@ -156,7 +157,7 @@ std::optional<Reply> init_template(State& state, const Request& request) {
         return Reply{.null = true};
     }
     if (t->builder.session == request.session && t->owner == request.role && !t->sealing) {
-        if (t->exists) return built(*t);
+        if (t->exists) return built(state, *t, request);
         return std::nullopt;
     }
     if (request.deadline <= GetCurrentTimestamp()) still_building(*t);

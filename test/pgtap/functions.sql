@@ -11,6 +11,7 @@ INSERT INTO contract VALUES
     ('acquire', 'text, interval', 'hash text DEFAULT NULL::text, timeout interval DEFAULT NULL::interval', 'text', 'v', 'u'),
     ('release', 'text', 'database text DEFAULT NULL::text', 'void', 'v', 'u'),
     ('recreate', 'text', 'database text', 'void', 'v', 'u'),
+    ('renew', 'text', 'database text', 'void', 'v', 'u'),
     ('keep', 'text, text', 'database text, reason text DEFAULT NULL::text', 'text', 'v', 'u'),
     ('diff', 'text', 'database text', 'setof testpool.difference', 'v', 'u'),
     ('url', 'text', 'database text', 'text', 's', 'r'),

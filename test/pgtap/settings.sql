@@ -5,6 +5,7 @@ SELECT no_plan();
 CREATE TEMP TABLE contract (name text, vartype text, unit text, context text);
 INSERT INTO contract VALUES
     ('testpool.acquire_timeout', 'integer', 'ms', 'user'),
+    ('testpool.arrival_grace', 'integer', 'ms', 'user'),
     ('testpool.clone_strategy', 'enum', NULL, 'sighup'),
     ('testpool.connect', 'bool', NULL, 'sighup'),
     ('testpool.connect_separator', 'string', NULL, 'sighup'),
@@ -27,6 +28,7 @@ INSERT INTO contract VALUES
     ('testpool.template_ttl', 'integer', 's', 'sighup'),
     ('testpool.template_timeout', 'integer', 'ms', 'user'),
     ('testpool.vacuum_templates', 'bool', NULL, 'sighup'),
+    ('testpool.visit_grace', 'integer', 'ms', 'user'),
     ('testpool.workers', 'integer', NULL, 'postmaster');
 SELECT is((SELECT array[s.vartype, s.unit, s.context] FROM pg_settings s WHERE s.name = c.name),
           array[c.vartype, c.unit, c.context], c.name || ': type, unit, context')

@@ -30,6 +30,7 @@ SET ROLE regress_testpool_alice;
 SELECT testpool_test.error(format('SELECT testpool.release(%L)', :'bobs'));
 SELECT testpool_test.error(format('SELECT testpool.recreate(%L)', :'bobs'));
 SELECT testpool_test.error(format('SELECT testpool.keep(%L)', :'bobs'));
+SELECT testpool_test.error(format('SELECT testpool.renew(%L)', :'bobs'));
 SELECT testpool_test.error(format('SELECT testpool.diff(%L)', :'bobs'));
 SELECT testpool_test.state_of(:'bobs');
 
