@@ -31,7 +31,7 @@ include $(PGXS)
 CONTRIB_TESTDB = $(or $(PGDATABASE),postgres)
 ISOLATION_TESTDB = $(CONTRIB_TESTDB)
 
-.PHONY: demo test torture lint coverage bench matrix docker packages preloads dist
+.PHONY: gateway install-gateway test-gateway demo test torture lint coverage bench matrix docker packages preloads dist
 demo: ; examples/demo/run
 test: ; test/run
 torture: ; test/setup build test && test/torture/run $(TORTURE)
