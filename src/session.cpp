@@ -210,7 +210,7 @@ void release(const char* database) {
 void release_all() {
     int room = board::lease_room();
     auto* leases = static_cast<Lease*>(palloc(sizeof(Lease) * room));
-    int count = board::leases_of({MyProcPid, MyStartTimestamp}, leases, room);
+    int count = board::own_leases(leases, room);
     for (int i = 0; i < count; i++)
         if (!release_pending(leases[i].key)) remember(Effect::released, leases[i].key);
     pfree(leases);

@@ -2,6 +2,7 @@
 // what the library hooks into PostgreSQL when it is preloaded.
 
 #include "board/board.h"
+#include "commands.h"
 #include "door.h"
 #include "rewind/statistics.h"
 #include "session.h"
@@ -57,6 +58,7 @@ void _PG_init() {
     board::define();
     session::define();
     door::define();
+    commands::define();
     statistics::define();
     register_processes();
 }

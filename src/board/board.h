@@ -32,7 +32,7 @@ enum class Verb : uint8 {
     renew,
 };
 
-/// A session, told apart from later ones that get the same process id.
+/// A session, told apart from later ones of the same process id, or process.
 struct Session {
     int32 pid = 0;
     TimestampTz since = 0;
@@ -188,11 +188,13 @@ LeaseKey leave();
 bool steward_alive();
 /// Has this process wake the steward when it ends, because it asked for something.
 void watch_session();
+/// This process's session is over, as if it had ended, and another begins in the same process.
+void begin_session_anew();
 
 /// Copies the lease of that database; false if there is none.
 bool find_lease(const char* database, Lease* lease);
-/// All leases of a session into `leases`, at most `room`; returns their number.
-int leases_of(const Session& session, Lease* leases, int room);
+/// All leases of this process's session into `leases`, at most `room`; returns their number.
+int own_leases(Lease* leases, int room);
 /// Ends a lease, and wakes the steward. Cannot fail.
 void end_lease(LeaseKey key, LeaseEnd end);
 /// Has this process, a client's, stamp the leased database that it leaves.

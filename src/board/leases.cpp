@@ -78,11 +78,13 @@ bool find_lease(const char* database, Lease* lease) {
     });
 }
 
-int leases_of(const Session& session, Lease* found, int room) {
+int own_leases(Lease* found, int room) {
     return locked(LW_SHARED, [&] {
+        const Seat& seat = seats()[compat::process_number()];
+        if (!seat.watched) return 0;
         int count = 0;
         for (const Lease& each : taken())
-            if (each.session == session && each.kind == LeaseKind::lease &&
+            if (each.session == seat.session && each.kind == LeaseKind::lease &&
                 each.end == LeaseEnd::none && count < room)
                 found[count++] = each;
         return count;

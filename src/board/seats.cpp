@@ -44,6 +44,16 @@ void watch_session() {
     });
 }
 
+void begin_session_anew() {
+    if (!session_watched) return;
+    locked(LW_EXCLUSIVE, [] {
+        Session& session = own_seat().session;
+        orphan_leases(session);
+        session.since = std::max(GetCurrentTimestamp(), session.since + 1);
+        wake_steward();
+    });
+}
+
 uint64 post(const Request& request) {
     return locked(LW_EXCLUSIVE, [&] {
         Seat& seat = own_seat();

@@ -112,6 +112,33 @@ my $since = $node->query("SELECT leased_at FROM testpool.databases WHERE databas
 $session->query("SELECT testpool.recreate('$mine')");
 is($node->query("SELECT leased_at FROM testpool.databases WHERE database = '$mine'"), $since,
     'recreate is no new lease');
+$session->query('SELECT testpool.release()');
+
+note 'DISCARD ALL, which a pool of connections sends before it passes one on';
+$mine = $session->query(q{SELECT testpool.acquire('h')});
+$claimed = $session->query(q{SELECT testpool.init_template('left behind')});
+my $builder = $node->session(database => $claimed);
+my $tester = $node->session(database => $mine);
+$session->query('DISCARD ALL');
+$session->query('SELECT testpool.release()');
+$session->query(q{SET testpool.template_timeout = '1ms'});
+is($session->try_query(q{SELECT testpool.init_template('left behind')})->{error}{sqlstate}, '55P03',
+    'who comes next on a connection does not get the claim of who had it before');
+is($node->query("SELECT state FROM testpool.databases WHERE database = '$mine'"), 'leased',
+    '… nor ends its lease');
+$node->query(q{ALTER SYSTEM SET testpool.lease_grace = '0'; SELECT pg_reload_conf()});
+$_->quit for $builder, $tester;
+$node->becomes_true("SELECT count(*) = 0 FROM testpool.databases WHERE database = '$mine' AND state = 'leased'",
+    'the lease ends as if its session had');
+$node->becomes_true(q{SELECT state = 'discarded' FROM testpool.templates WHERE hash = 'left behind'},
+    '… and so does the claim');
+$mine = $session->query(q{SELECT testpool.acquire('h')});
+$node->query(q{SELECT testpool.prewarm('h', 0)});
+is($session->query("SELECT state FROM testpool.databases WHERE database = '$mine'"), 'leased',
+    'what is acquired afterwards is the new session\'s');
+$session->query('SELECT testpool.release()');
+$node->settle;
+is($node->query(q{SELECT count(*) FROM testpool.databases WHERE state = 'leased'}), 0, '… which gives it back');
 $session->quit;
 
 $_->quit for $early, $other, $stranger;

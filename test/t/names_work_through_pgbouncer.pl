@@ -77,6 +77,17 @@ for my $mode (qw(session transaction))
     is(in('postgres', q{SELECT count(*) FROM testpool.databases WHERE state = 'leased'}), 2,
         "$mode mode: the home database is reached as well");
 
+    # In transaction mode a pooled connection does not tell when its client changes.
+    if ($mode eq 'session')
+    {
+        my $left = in('postgres', q{SELECT testpool.acquire('app')});
+        in('postgres', 'SELECT testpool.release()');
+        $node->query(q{SELECT testpool.prewarm('app', 0)});    # the steward has looked at every lease since
+        is($node->query("SELECT state FROM testpool.databases WHERE database = '$left'"), 'leased',
+            "release() of the next client does not end the last client's lease");
+        $node->query("SELECT testpool.release('$left')");
+    }
+
     my @clients = map { TestpoolSession->connect(through('app~3')) } 1 .. 5;
     my %servers = map { $_->{pid} => 1 } @clients;
     is(keys %servers, $mode eq 'session' ? 5 : 1, "$mode mode: so many processes of the server serve five clients in turn");

@@ -1,0 +1,35 @@
+// What SQL commands that are not testpool's mean for it.
+
+#include "commands.h"
+
+#include "board/board.h"
+
+namespace testpool::commands {
+
+namespace {
+
+ProcessUtility_hook_type earlier_hook;
+
+bool is_discard_all(const Node* command) {
+    return IsA(command, DiscardStmt) &&
+           reinterpret_cast<const DiscardStmt*>(command)->target == DISCARD_ALL;
+}
+
+void run(PlannedStmt* plan, const char* text, bool read_only, ProcessUtilityContext context,
+         ParamListInfo parameters, QueryEnvironment* environment, DestReceiver* destination,
+         QueryCompletion* completion) {
+    auto proceed = earlier_hook != nullptr ? earlier_hook : standard_ProcessUtility;
+    bool ends_session = is_discard_all(plan->utilityStmt);
+    proceed(plan, text, read_only, context, parameters, environment, destination, completion);
+    // A pool sends it before it gives the connection to somebody else.
+    if (ends_session) board::begin_session_anew();
+}
+
+}  // namespace
+
+void define() {
+    earlier_hook = ProcessUtility_hook;
+    ProcessUtility_hook = run;
+}
+
+}  // namespace testpool::commands
