@@ -267,6 +267,36 @@ SELECT t.hash,
   FROM testpool.template t
   LEFT JOIN testpool.tallies() c ON c.template = t.id;
 
+CREATE TYPE testpool.wait_step AS (
+    template integer,
+    up_to_us bigint,
+    acquires bigint
+);
+COMMENT ON TYPE testpool.wait_step IS 'Internal: a step of the histogram of waits, for the row of testpool.template of that id';
+COMMENT ON COLUMN testpool.wait_step.template IS 'The row of testpool.template';
+COMMENT ON COLUMN testpool.wait_step.up_to_us IS 'The longest wait of the step, in microseconds';
+COMMENT ON COLUMN testpool.wait_step.acquires IS 'How many waited so long';
+
+CREATE FUNCTION testpool.wait_steps() RETURNS SETOF testpool.wait_step
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'testpool_wait_steps';
+COMMENT ON FUNCTION testpool.wait_steps() IS
+'Internal: what the view testpool.waits reads. Returns one row for each step in which something was counted. Does not block. Privileges: none, as for the view.';
+
+CREATE VIEW testpool.waits AS
+SELECT t.hash,
+       t.name AS template,
+       round(s.up_to_us / 1000.0, 3) AS up_to_ms,
+       s.acquires
+  FROM testpool.wait_steps() s
+  JOIN testpool.template t ON t.id = s.template;
+
+COMMENT ON VIEW testpool.waits IS 'How long those waited who got a clone, as a histogram: one row for each template and step in which there was one';
+COMMENT ON COLUMN testpool.waits.hash IS 'Hash of the template; null: clones of testpool.root_template';
+COMMENT ON COLUMN testpool.waits.template IS 'Human name of the template';
+COMMENT ON COLUMN testpool.waits.up_to_ms IS 'The longest wait that belongs to the step, in milliseconds; steps are a quarter apart at most';
+COMMENT ON COLUMN testpool.waits.acquires IS 'How many waited so long';
+
 CREATE TYPE testpool.job AS (
     pid         integer,
     of_template boolean,
@@ -584,6 +614,6 @@ COMMENT ON FUNCTION testpool.version() IS
 -- Privileges: nothing to PUBLIC but reading the views, and that only with USAGE on the schema -------
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA testpool FROM PUBLIC;
-GRANT SELECT ON testpool.templates, testpool.databases, testpool.stats, testpool.progress TO PUBLIC;
+GRANT SELECT ON testpool.templates, testpool.databases, testpool.stats, testpool.waits, testpool.progress TO PUBLIC;
 -- Who reads a view calls the functions in it; so does who asks for advice.
-GRANT EXECUTE ON FUNCTION testpool.tallies(), testpool.jobs(), testpool.free_space() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION testpool.tallies(), testpool.wait_steps(), testpool.jobs(), testpool.free_space() TO PUBLIC;

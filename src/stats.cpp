@@ -42,6 +42,18 @@ void put_row(ReturnSetInfo* result, const Tally& tally) {
     tuplestore_putvalues(result->setResult, result->setDesc, values.data(), nulls.data());
 }
 
+/// A row for each step in which something was counted.
+void put_steps(ReturnSetInfo* result, const Tally& tally) {
+    for (int step = 0; step < histogram::steps; step++) {
+        if (tally.waits.counts[step] == 0) continue;
+        std::array<Datum, 3> values{Int32GetDatum(tally.of),
+                                    Int64GetDatum(histogram::first_of(step + 1) - 1),
+                                    Int64GetDatum(tally.waits.counts[step])};
+        std::array<bool, 3> nulls{};
+        tuplestore_putvalues(result->setResult, result->setDesc, values.data(), nulls.data());
+    }
+}
+
 }  // namespace
 
 extern "C" {
@@ -52,6 +64,15 @@ Datum testpool_tallies(PG_FUNCTION_ARGS) {
     Tally tally;
     for (int i = 0; board::tally_at(i, &tally); i++)
         if (tally.of != 0) put_row(reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo), tally);
+    return Datum{0};
+}
+
+PG_FUNCTION_INFO_V1(testpool_wait_steps);
+Datum testpool_wait_steps(PG_FUNCTION_ARGS) {
+    InitMaterializedSRF(fcinfo, 0);
+    Tally tally;
+    for (int i = 0; board::tally_at(i, &tally); i++)
+        if (tally.of != 0) put_steps(reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo), tally);
     return Datum{0};
 }
 

@@ -11,6 +11,7 @@
 #include "api.h"
 #include "error.h"
 #include "health.h"
+#include "metrics.h"
 #include "options.h"
 #include "pool.h"
 #include "router.h"
@@ -70,9 +71,11 @@ int run(const Options& options) {
     for (const std::string& remark : options.remarks) say(remark);
     Pool pool(options);
     Templates templates(pool);
+    Metrics metrics(pool);
     Router router;
     api::define(router, templates);
     health::define(router, pool);
+    metrics.define(router);
     router.require(options.token);
 
     httplib::Server server;

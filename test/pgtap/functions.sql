@@ -20,6 +20,7 @@ INSERT INTO contract VALUES
     ('advice', '', '', 'setof text', 's', 'r'),
     ('tallies', '', '', 'setof testpool.tally', 'v', 'r'),
     ('free_space', '', '', 'bigint', 'v', 'r'),
+    ('wait_steps', '', '', 'setof testpool.wait_step', 'v', 'r'),
     ('jobs', '', '', 'setof testpool.job', 'v', 'r'),
     ('reset_stats', '', '', 'void', 'v', 'r'),
     ('version', '', '', 'text', 'i', 's'),

@@ -1,5 +1,5 @@
 -- Who may do what: nothing for PUBLIC but reading the views, which takes what they call.
-CREATE TEMP VIEW called_by_views AS SELECT unnest('{tallies,jobs,free_space}'::name[]) AS proname;
+CREATE TEMP VIEW called_by_views AS SELECT unnest('{tallies,wait_steps,jobs,free_space}'::name[]) AS proname;
 BEGIN;
 SELECT no_plan();
 CREATE ROLE regress_testpool_nobody;

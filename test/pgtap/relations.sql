@@ -3,7 +3,7 @@ BEGIN;
 SELECT no_plan();
 
 SELECT tables_are('testpool', ARRAY['template', 'database']);
-SELECT views_are('testpool', ARRAY['templates', 'databases', 'stats', 'progress']);
+SELECT views_are('testpool', ARRAY['templates', 'databases', 'stats', 'waits', 'progress']);
 SELECT col_is_pk('testpool', 'template', 'id', 'template: a row has an id');
 SELECT col_is_pk('testpool', 'database', 'id', 'database: a row has an id');
 SELECT fk_ok('testpool', 'database', 'template', 'testpool', 'template', 'id');
