@@ -30,6 +30,7 @@ enum class Verb : uint8 {
     connect,  // a client has authenticated and wants a database of a name: see door.h
     alias,
     renew,
+    knows,  // is that database, by OID, one of testpool's?
 };
 
 /// A session, told apart from later ones of the same process id, or process.
@@ -47,6 +48,7 @@ struct Request {
     bool superuser;
     bool accepted;  // the steward's note: begun, not yet answered
     int64 lease;    // the same: which lease that is about; see LeaseKey
+    Oid oid;        // of a database
     Oid role;
     int32 count;
     int32 visit_grace;     // ms; -1: the session holds what it gets
@@ -193,6 +195,8 @@ void begin_session_anew();
 
 /// Copies the lease of that database; false if there is none.
 bool find_lease(const char* database, Lease* lease);
+/// True if clients may be in that database: it is leased, kept, or a builder's.
+bool is_handed_out(Oid database);
 /// All leases of this process's session into `leases`, at most `room`; returns their number.
 int own_leases(Lease* leases, int room);
 /// Ends a lease, and wakes the steward. Cannot fail.

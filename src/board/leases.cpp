@@ -78,6 +78,10 @@ bool find_lease(const char* database, Lease* lease) {
     });
 }
 
+bool is_handed_out(Oid database) {
+    return locked(LW_SHARED, [&] { return on_database(database) != nullptr; });
+}
+
 int own_leases(Lease* found, int room) {
     return locked(LW_SHARED, [&] {
         const Seat& seat = seats()[compat::process_number()];

@@ -259,6 +259,8 @@ std::optional<Reply> serve(State& state, const Request& request) {
             return connect(state, request);
         case Verb::alias:
             return alias(state, request);
+        case Verb::knows:
+            return knows(state, request);
         case Verb::renew:
             return renew(state, request);
     }

@@ -104,6 +104,7 @@ std::optional<Reply> prewarm(State& state, const Request& request);
 std::optional<Reply> reset(State& state, const Request& request);
 std::optional<Reply> connect(State& state, const Request& request);
 std::optional<Reply> alias(State& state, const Request& request);
+std::optional<Reply> knows(const State& state, const Request& request);
 std::optional<Reply> renew(State& state, const Request& request);
 
 }  // namespace testpool::pool

@@ -101,6 +101,14 @@ std::optional<Reply> connect(State& state, const Request& request) {
     return Reply{};
 }
 
+std::optional<Reply> knows(const State& state, const Request& request) {
+    Reply reply{};
+    reply.null = true;
+    for (Database& d : databases(state)) reply.null &= d.oid != request.oid;
+    for (Template& t : templates(state)) reply.null &= t.oid != request.oid;
+    return reply;
+}
+
 std::optional<Reply> alias(State& state, const Request& request) {
     Template* t = find_living(state, request.hash);
     if (t == nullptr) no_living(state, request.hash);

@@ -84,9 +84,7 @@ Rows rows_of(Relation catalog, const Belongings& what, Oid database, Oid owner) 
     return rows.all();
 }
 
-void copy_belongings(const Belongings& what, Oid source, Oid target) {
-    Relation catalog = table_open(what.catalog, RowExclusiveLock);
-    Rows wanted = rows_of(catalog, what, source, target);
+void put(Relation catalog, const Belongings& what, Oid target, Rows wanted) {
     Rows present = rows_of(catalog, what, target, target);
     // First what goes: a row that takes its place may have the same key.
     auto remove = [&](HeapTuple* want, HeapTuple* have) {
@@ -97,8 +95,13 @@ void copy_belongings(const Belongings& what, Oid source, Oid target) {
     };
     each_pair(wanted, present, std::identity{}, remove, precedes);
     each_pair(wanted, present, std::identity{}, insert, precedes);
-    table_close(catalog, NoLock);
     CommandCounterIncrement();
+}
+
+void copy_belongings(const Belongings& what, Oid source, Oid target) {
+    Relation catalog = table_open(what.catalog, RowExclusiveLock);
+    put(catalog, what, target, rows_of(catalog, what, source, target));
+    table_close(catalog, NoLock);
 }
 
 /// The template's row, but for what tells the two apart.
@@ -120,6 +123,19 @@ HeapTuple row_like(HeapTuple source, HeapTuple target, TupleDesc desc, const Nam
 }
 
 }  // namespace
+
+std::span<HeapTuple> roles_of(Oid database) {
+    Relation catalog = table_open(roles.catalog, AccessShareLock);
+    Rows rows = rows_of(catalog, roles, database, database);
+    table_close(catalog, AccessShareLock);
+    return rows;
+}
+
+void put_roles(Oid database, std::span<HeapTuple> rows) {
+    Relation catalog = table_open(roles.catalog, RowExclusiveLock);
+    put(catalog, roles, database, rows);
+    table_close(catalog, NoLock);
+}
 
 void copy_shared(Oid source, Oid target, const NameData& name, bool connectable, bool inside) {
     HeapTuple source_row = SearchSysCacheCopy1(DATABASEOID, ObjectIdGetDatum(source));

@@ -11,4 +11,9 @@ namespace testpool::rewind {
 /// inside on roles. The clone gets that name. Nothing is written that is the same already.
 void copy_shared(Oid source, Oid target, const NameData& name, bool connectable, bool inside);
 
+/// The dependencies of a database on roles: its owner, and those who have privileges on it.
+std::span<HeapTuple> roles_of(Oid database);
+/// Makes them so again.
+void put_roles(Oid database, std::span<HeapTuple> rows);
+
 }  // namespace testpool::rewind
