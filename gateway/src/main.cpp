@@ -21,8 +21,6 @@
 
 using namespace gateway;
 
-extern char** environ;
-
 namespace {
 
 constexpr size_t most_clients = 1'000;

@@ -30,83 +30,80 @@ struct Family {
 #define OF_TEMPLATE "left(coalesce(hash, ''), 64), coalesce(template, '')"
 #define STATS(figure) "SELECT " OF_TEMPLATE ", sum(" figure ") FROM testpool.stats GROUP BY 1, 2"
 
-const std::vector<Family>& families() {
-    static const std::vector<const char*> of = {"hash", "template"};
-    static const std::vector<Family> all = {
-        {"testpool_acquires", Kind::counter, "", "Clones handed out.", of, STATS("acquires")},
-        {"testpool_waits", Kind::counter, "", "Requests that could not be served at once.", of,
-         STATS("waits")},
-        {"testpool_misses", Kind::counter, "", "Requests that found no clone ready.", of,
-         STATS("misses")},
-        {"testpool_timeouts", Kind::counter, "", "Requests that waited in vain.", of,
-         STATS("timeouts")},
-        {"testpool_clones", Kind::counter, "", "Clones made.", of, STATS("clones")},
-        {"testpool_clone_seconds", Kind::counter, "seconds", "Time that clones took.", of,
-         STATS("clone_ms / 1000")},
-        {"testpool_rewinds", Kind::counter, "", "Used clones that were rewound.", of,
-         STATS("rewinds + clean_returns")},
-        {"testpool_rewind_seconds", Kind::counter, "seconds", "Time that rewinds took.", of,
-         STATS("rewind_ms / 1000")},
-        {"testpool_refusals",
-         Kind::counter,
-         "",
-         "Used clones that could not be rewound; the reason is that of the last one.",
-         {"hash", "template", "reason"},
-         "SELECT " OF_TEMPLATE ", coalesce(max(last_refusal), ''), sum(refusals)"
-         " FROM testpool.stats GROUP BY 1, 2"},
-        {"testpool_drops", Kind::counter, "", "Databases dropped.", of, STATS("drops")},
-        {"testpool_abandoned", Kind::counter, "", "Leases whose session was gone.", of,
-         STATS("abandoned")},
-        {"testpool_failures", Kind::counter, "", "Builds, seals, clones and drops that failed.", of,
-         STATS("failures")},
-        {"testpool_drop_debt", Kind::gauge, "", "Databases that wait to be dropped.", of,
-         STATS("drop_debt")},
-        {"testpool_drop_debt_bytes", Kind::gauge, "bytes", "Their size.", of,
-         STATS("drop_debt_bytes")},
-        {"testpool_size_bytes", Kind::gauge, "bytes", "Size of a template and its clones.", of,
-         STATS("coalesce(bytes, 0)")},
-        {"testpool_databases",
-         Kind::gauge,
-         "",
-         "Clones by state.",
-         {"hash", "template", "state"},
-         "SELECT " OF_TEMPLATE ", state, count(*) FROM testpool.databases GROUP BY 1, 2, 3"},
-        {"testpool_leases",
-         Kind::gauge,
-         "",
-         "Leased and kept databases by role.",
-         {"role"},
-         "SELECT role, count(*) FROM testpool.databases WHERE role IS NOT NULL GROUP BY 1"},
-        {"testpool_templates",
-         Kind::gauge,
-         "",
-         "Templates by state.",
-         {"state"},
-         "SELECT state, count(*) FROM testpool.templates GROUP BY 1"},
-        {"testpool_jobs",
-         Kind::gauge,
-         "",
-         "What the workers are at.",
-         {"task", "phase"},
-         "SELECT task, phase, count(*) FROM testpool.progress GROUP BY 1, 2"},
-        {"testpool_free_bytes",
-         Kind::gauge,
-         "bytes",
-         "Free space of the server's disk.",
-         {},
-         "SELECT testpool.free_space()"},
-        {"testpool_settings",
-         Kind::gauge,
-         "",
-         "Settings that alerts compare with.",
-         {"name"},
-         "SELECT name, pg_size_bytes(setting || coalesce(unit, '')) FROM pg_settings"
-         " WHERE name IN ('testpool.min_free_space', 'testpool.max_size', 'testpool.max_drop_debt')"
-         " UNION ALL SELECT name, setting::bigint FROM pg_settings"
-         " WHERE name IN ('testpool.pool_size', 'testpool.pool_max', 'testpool.max_databases')"},
-    };
-    return all;
-}
+const std::vector<const char*> of = {"hash", "template"};
+
+const std::vector<Family> families = {
+    {"testpool_acquires", Kind::counter, "", "Clones handed out.", of, STATS("acquires")},
+    {"testpool_waits", Kind::counter, "", "Requests that could not be served at once.", of,
+     STATS("waits")},
+    {"testpool_misses", Kind::counter, "", "Requests that found no clone ready.", of,
+     STATS("misses")},
+    {"testpool_timeouts", Kind::counter, "", "Requests that waited in vain.", of,
+     STATS("timeouts")},
+    {"testpool_clones", Kind::counter, "", "Clones made.", of, STATS("clones")},
+    {"testpool_clone_seconds", Kind::counter, "seconds", "Time that clones took.", of,
+     STATS("clone_ms / 1000")},
+    {"testpool_rewinds", Kind::counter, "", "Used clones that were rewound.", of,
+     STATS("rewinds + clean_returns")},
+    {"testpool_rewind_seconds", Kind::counter, "seconds", "Time that rewinds took.", of,
+     STATS("rewind_ms / 1000")},
+    {"testpool_refusals",
+     Kind::counter,
+     "",
+     "Used clones that could not be rewound; the reason is that of the last one.",
+     {"hash", "template", "reason"},
+     "SELECT " OF_TEMPLATE ", coalesce(max(last_refusal), ''), sum(refusals)"
+     " FROM testpool.stats GROUP BY 1, 2"},
+    {"testpool_drops", Kind::counter, "", "Databases dropped.", of, STATS("drops")},
+    {"testpool_abandoned", Kind::counter, "", "Leases whose session was gone.", of,
+     STATS("abandoned")},
+    {"testpool_failures", Kind::counter, "", "Builds, seals, clones and drops that failed.", of,
+     STATS("failures")},
+    {"testpool_drop_debt", Kind::gauge, "", "Databases that wait to be dropped.", of,
+     STATS("drop_debt")},
+    {"testpool_drop_debt_bytes", Kind::gauge, "bytes", "Their size.", of, STATS("drop_debt_bytes")},
+    {"testpool_size_bytes", Kind::gauge, "bytes", "Size of a template and its clones.", of,
+     STATS("coalesce(bytes, 0)")},
+    {"testpool_databases",
+     Kind::gauge,
+     "",
+     "Clones by state.",
+     {"hash", "template", "state"},
+     "SELECT " OF_TEMPLATE ", state, count(*) FROM testpool.databases GROUP BY 1, 2, 3"},
+    {"testpool_leases",
+     Kind::gauge,
+     "",
+     "Leased and kept databases by role.",
+     {"role"},
+     "SELECT role, count(*) FROM testpool.databases WHERE role IS NOT NULL GROUP BY 1"},
+    {"testpool_templates",
+     Kind::gauge,
+     "",
+     "Templates by state.",
+     {"state"},
+     "SELECT state, count(*) FROM testpool.templates GROUP BY 1"},
+    {"testpool_jobs",
+     Kind::gauge,
+     "",
+     "What the workers are at.",
+     {"task", "phase"},
+     "SELECT task, phase, count(*) FROM testpool.progress GROUP BY 1, 2"},
+    {"testpool_free_bytes",
+     Kind::gauge,
+     "bytes",
+     "Free space of the server's disk.",
+     {},
+     "SELECT testpool.free_space()"},
+    {"testpool_settings",
+     Kind::gauge,
+     "",
+     "Settings that alerts compare with.",
+     {"name"},
+     "SELECT name, pg_size_bytes(setting || coalesce(unit, '')) FROM pg_settings"
+     " WHERE name IN ('testpool.min_free_space', 'testpool.max_size', 'testpool.max_drop_debt')"
+     " UNION ALL SELECT name, setting::bigint FROM pg_settings"
+     " WHERE name IN ('testpool.pool_size', 'testpool.pool_max', 'testpool.max_databases')"},
+};
 
 constexpr const char* waits_sql = "SELECT " OF_TEMPLATE
                                   ", up_to_ms / 1000, sum(acquires) FROM testpool.waits"
@@ -175,7 +172,7 @@ void put_waits(Exposition& into, const Rows& waits, const Rows& waited) {
 void put_testpool(Exposition& into, Pool& pool) {
     Patience patience{Clock::now() + timeout, nullptr};
     pool.with(Use::brief, patience, [&](Connection& connection) {
-        for (const Family& family : families())
+        for (const Family& family : families)
             put(into, family, connection.query(family.sql, {}, patience));
         put_waits(into, connection.query(waits_sql, {}, patience),
                   connection.query(waited_sql, {}, patience));
