@@ -10,15 +10,13 @@
 #include "rewind/rewind.h"
 #include "rewind/shared.h"
 #include "rewind/statistics.h"
+#include "sessions.h"
 #include "settings.h"
 #include "visitor.h"
 
 namespace testpool::database {
 
 namespace {
-
-constexpr int session_end_ms = 10'000;  // how long a session may take to end when told to
-constexpr long session_poll_ms = 2;
 
 /// What pg_database says of a database.
 struct Facts {
@@ -70,28 +68,6 @@ void remove_leftovers(Oid oid) {
     });
 }
 
-void end_sessions(Oid oid) {
-    if (CountDBBackends(oid) == 0) return;
-    static Statement<1> terminate{R"(
-        SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
-         WHERE datid = $1 AND pid <> pg_catalog.pg_backend_pid())",
-                                  {OIDOID}};
-    spi([&] { terminate.run({Value::of(oid)}); });
-    TimestampTz start = GetCurrentTimestamp();
-    while (CountDBBackends(oid) > 0) {
-        if (TimestampDifferenceExceeds(start, GetCurrentTimestamp(), session_end_ms))
-            ereport(ERROR,
-                    (errcode(ERRCODE_OBJECT_IN_USE),
-                     errmsg("database \"%s\" is still in use", get_database_name(oid)),
-                     errdetail("Its sessions were told to end %d s ago.", session_end_ms / 1000),
-                     errhint("See pg_stat_activity.")));
-        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, session_poll_ms,
-                  compat::wait_event("TestpoolSessionEnd"));
-        ResetLatch(MyLatch);
-        CHECK_FOR_INTERRUPTS();
-    }
-}
-
 bool has_prepared_transactions(const NameData& name) {
     static Statement<1> count{
         "SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE database = $1", {NAMEOID}};
@@ -133,26 +109,30 @@ void change_row(Oid oid, Change change) {
     if (!found) gone(psprintf("%u", oid));
 }
 
-/// Ends the database's sessions, and rids it of what else would hold up DROP DATABASE.
+/// Rids the database of what the cluster keeps for it, which would be in the way of others:
+/// prepared transactions, whose locks hold up even us, and subscriptions. Slots follow when nobody
+/// is inside.
 void evict(Oid oid, int desk) {
     bool has_guests = false;
     transaction([&] {
-        end_sessions(oid);
         has_guests = has_prepared_transactions(facts_of(oid).name) || CountDBSubscriptions(oid) > 0;
     });
     if (has_guests) visitor::visit(desk, oid, Visit::evict);
 }
 
-/// Closes the database, and has nothing left in it.
-void empty(Oid oid, int desk) {
+/// Nobody can enter the database from now on but who passes by its row, and nobody is in it.
+void close(Oid oid, const char* name) {
     board::report(Phase::ending_sessions);
-    evict(oid, desk);  // it might hold a lock on the row altered next
+    sessions::lock_out(oid);
     transaction([&] {
-        Facts facts = facts_of(oid);
-        refuse_altered(oid, NameStr(facts.name));
-        alter(facts.name, "ALLOW_CONNECTIONS false IS_TEMPLATE false");
+        if (!exists(oid)) gone(name);
+        refuse_altered(oid, name);
+        change_row(oid, [](FormData_pg_database& row) {
+            row.datallowconn = false;
+            row.datistemplate = false;
+        });
     });
-    evict(oid, desk);
+    sessions::let_in(oid);
 }
 
 const char* source_of(const Job& job) {
@@ -330,18 +310,24 @@ void flush_commits() {
 
 void create(const Job& job, Outcome& outcome) {
     flush_commits();
+    board::report(Phase::copying);
+    if (OidIsValid(job.source)) sessions::lock_out(job.source, ShareLock);
     transaction([&] {
         Facts facts = facts_of(job.oid);
         if (facts.found && strcmp(NameStr(facts.name), NameStr(job.name)) == 0) return;
         if (!facts.found) remove_leftovers(job.oid);
         refuse_spoiled(job);
         if (job.copying.share_blocks) share_blocks();
-        board::report(Phase::copying);
         utility(create_command(job));  // nothing may fail after it: it could not be undone
     });
     TESTPOOL_POINT("clone-created");
     if (OidIsValid(job.source)) complete(job);
-    if (job.prepare) outcome.rewindable = rewind::prepare(job);
+    if (job.prepare) {
+        sessions::lock_out(job.oid);
+        outcome.rewindable = rewind::prepare(job);
+        sessions::let_in(job.oid);
+    }
+    if (OidIsValid(job.source)) sessions::let_in(job.source, ShareLock);
 }
 
 void drop(const Job& job, int desk) {
@@ -354,7 +340,12 @@ void drop(const Job& job, int desk) {
         facts.found = ours;
     });
     if (!facts.found) return;
-    if (!facts.invalid) empty(job.oid, desk);
+    if (!facts.invalid) {
+        board::report(Phase::ending_sessions);
+        evict(job.oid, desk);
+        close(job.oid, NameStr(facts.name));
+        evict(job.oid, desk);  // what came in between
+    }
     TESTPOOL_POINT("drop-emptied");
     board::report(Phase::dropping);
     transaction([&] {
@@ -369,17 +360,8 @@ void drop(const Job& job, int desk) {
 
 namespace {
 
-void close(const Job& job) {
-    board::report(Phase::ending_sessions);
-    transaction([&] { end_sessions(job.oid); });  // they might hold a lock on the row altered below
+void refuse_prepared(const Job& job) {
     transaction([&] {
-        Facts facts = facts_of(job.oid);
-        if (!facts.found) gone(NameStr(job.name));
-        refuse_altered(job.oid, NameStr(facts.name));
-        alter(facts.name, "ALLOW_CONNECTIONS false");
-    });
-    transaction([&] {
-        end_sessions(job.oid);
         if (!has_prepared_transactions(facts_of(job.oid).name)) return;
         ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
                         errmsg("database \"%s\" has prepared transactions", NameStr(job.name)),
@@ -388,34 +370,43 @@ void close(const Job& job) {
     });
 }
 
-void reopen(const Job& job) {
+void reopen(Oid oid) {
     transaction([&] {
-        Facts facts = facts_of(job.oid);
-        if (facts.found) alter(facts.name, "ALLOW_CONNECTIONS true");
+        if (exists(oid))
+            change_row(oid, [](FormData_pg_database& row) { row.datallowconn = true; });
     });
+}
+
+/// Looks at the template while nobody can come in, and lets nobody but our own processes in later.
+void look_and_mark(const Job& job, Outcome& outcome) {
+    sessions::lock_out(job.oid);
+    transaction([&] {
+        outcome.seal = rewind::seal(job.oid);
+        change_row(job.oid, [](FormData_pg_database& row) { row.datistemplate = true; });
+        statistics::forget(job.oid);
+        outcome.bytes =
+            DatumGetInt64(DirectFunctionCall1(pg_database_size_oid, ObjectIdGetDatum(job.oid)));
+    });
+    sessions::let_in(job.oid);
 }
 
 }  // namespace
 
 void seal(const Job& job, int desk, Outcome& outcome) {
     ErrorData* failure = attempt([&] {
-        close(job);
+        close(job.oid, NameStr(job.name));
+        refuse_prepared(job);
         TESTPOOL_POINT("seal-closed");
         board::report(Phase::vacuuming);
         if (job.vacuum) visitor::visit(desk, job.oid, Visit::vacuum);
         visitor::visit(desk, job.oid, Visit::connect);  // makes the relation-cache file
+        look_and_mark(job, outcome);
     });
     if (failure != nullptr) {
-        reopen(job);
+        LockReleaseSession(DEFAULT_LOCKMETHOD);
+        reopen(job.oid);
         ReThrowError(failure);
     }
-    transaction([&] {
-        outcome.seal = rewind::seal(job.oid);
-        alter(facts_of(job.oid).name, "IS_TEMPLATE true");
-        statistics::forget(job.oid);
-        outcome.bytes =
-            DatumGetInt64(DirectFunctionCall1(pg_database_size_oid, ObjectIdGetDatum(job.oid)));
-    });
     TESTPOOL_POINT("seal-done");
 }
 
@@ -427,19 +418,21 @@ void vacuum_catalogs() {
     });
 }
 
-void rewind(const Job& job, Outcome& outcome) {
+void rewind(const Job& job, int desk, Outcome& outcome) {
     board::report(Phase::ending_sessions);
-    transaction([&] { end_sessions(job.oid); });  // they might hold the lock taken next
-    LockSharedObjectForSession(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
+    evict(job.oid, desk);
+    sessions::lock_out(job.oid);
     transaction([&] {
+        ReplicationSlotsDropDBSlots(job.oid);
         Facts facts = facts_of(job.oid);
         if (!facts.found) gone(NameStr(job.name));
-        end_sessions(job.oid);
         require_rewindable(facts, job);
     });
     TESTPOOL_POINT("rewind-closed");
+    sessions::lock_out(job.source, ShareLock);
     rewind::run(job, outcome);
-    UnlockSharedObjectForSession(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
+    sessions::let_in(job.source, ShareLock);
+    sessions::let_in(job.oid);
 }
 
 }  // namespace testpool::database

@@ -55,8 +55,9 @@ void create(const Job& job, Outcome& outcome);
 void drop(const Job& job, int desk);
 /// Makes a filled database a template.
 void seal(const Job& job, int desk, Outcome& outcome);
-/// Rewinds a used clone. Raises if a full clone is needed instead.
-void rewind(const Job& job, Outcome& outcome);
+/// Lets go of what the cluster keeps for a used clone, and rewinds it. Raises if a full clone is
+/// needed instead.
+void rewind(const Job& job, int desk, Outcome& outcome);
 
 /// Frees the room that leases and renamed databases have left in pg_database, its indexes and our
 /// table; autovacuum comes too seldom.

@@ -38,7 +38,7 @@ void perform(const Job& job, int desk, Outcome& outcome) {
         case Task::seal:
             return database::seal(job, desk, outcome);
         case Task::rewind:
-            return database::rewind(job, outcome);
+            return database::rewind(job, desk, outcome);
         case Task::none:
             return;
     }

@@ -173,13 +173,8 @@ class Rewind {
     ForkName counted_;
 };
 
-void lock_template(const Job& job) {
-    LockSharedObject(DatabaseRelationId, job.source, 0, ShareLock);
-    int sessions = 0;
-    int prepared = 0;
-    // This ends autovacuum, and waits for others.
-    if (CountOtherDBBackends(job.source, &sessions, &prepared))
-        refuse("somebody is in the template");
+void require_unchanged_template(const Job& job) {
+    if (CountDBBackends(job.source) > 0) refuse("somebody is in the template");
     if (const char* why = drift(job)) refuse(why);
 }
 
@@ -209,7 +204,6 @@ void write_out(const Job& job, const Rewind& rewind, Outcome& outcome) {
 bool prepare(const Job& job) {
     bool possible = false;
     transaction([&] {
-        LockSharedObject(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
         board::report(Phase::writing);
         const Files& source = files_of_template(job);
         FlushDatabaseBuffers(job.oid);
@@ -228,7 +222,7 @@ void run(const Job& job, Outcome& outcome) {
     Rewind rewind(job, outcome);
     transaction([&] {
         board::report(Phase::looking);
-        lock_template(job);
+        require_unchanged_template(job);
         rewind.look();
         TESTPOOL_POINT("rewind-looked");
         bool mapped = copy_relation_map(job.source, job.oid, job.tablespace);

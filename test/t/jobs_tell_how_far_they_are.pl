@@ -58,11 +58,16 @@ $lock->query("BEGIN; COMMENT ON DATABASE $clone IS 'busy'");
 $node->query(q{SELECT testpool.discard('it')});
 $node->becomes_true("SELECT count(*) = 1 FROM pg_database WHERE datname LIKE 'testpool\\_%'", 'the others are dropped');
 $holder->query('SELECT testpool.release()');
+$node->becomes_true("SELECT count(*) = 1 FROM testpool.progress WHERE (task, phase, database) = ('drop', 'ending sessions', '$clone')",
+    'a drop that waits for somebody is shown');
+my ($checkpointer) = $node->query("SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'");
+kill 'STOP', $checkpointer;
+$lock->query('ROLLBACK');
 $node->becomes_true(<<SQL, 'a drop is shown, and how much is done');
 SELECT count(*) = 1 FROM testpool.progress
  WHERE (task, phase, database) = ('drop', 'dropping', '$clone') AND bytes_done BETWEEN 0 AND bytes_total
 SQL
-$lock->query('ROLLBACK');
+kill 'CONT', $checkpointer;
 $node->settle;
 
 $node->query('CREATE ROLE nobody LOGIN; GRANT USAGE ON SCHEMA testpool TO nobody');

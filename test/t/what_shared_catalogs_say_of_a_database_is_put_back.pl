@@ -93,11 +93,11 @@ SQL
 
 # --- what lives on ----------------------------------------------------------------------------
 
-$t->is_put_back('a prepared transaction', 'clone: .*prepared',
+$t->is_put_back('a prepared transaction', 'rewind',
     q{BEGIN; DELETE FROM big; PREPARE TRANSACTION 'left behind'});
-$t->is_put_back('a logical replication slot', 'clone: .*slots',
+$t->is_put_back('a logical replication slot', 'rewind',
     q{SELECT pg_create_logical_replication_slot('left_behind', 'pgoutput')});
-$t->is_put_back('a subscription', 'clone: .*subscriptions', <<'SQL');
+$t->is_put_back('a subscription', 'rewind', <<'SQL');
 CREATE SUBSCRIPTION left_behind CONNECTION 'dbname=nowhere' PUBLICATION p
   WITH (connect = false, slot_name = NONE, create_slot = false);
 SQL
