@@ -13,8 +13,11 @@
 //   --first SQL    the first query in the database; its answer ends "asking"
 //   --work SQL …   the test
 //   --clean SQL …  in the database, after the test
+//   --home SQL …   in the home database, while the connection is open; counts as giving
 //   --leave SQL …  in the home database, after the connection to the database was closed; not timed
 //   --give SQL …   in the home database, after that
+//   --stay yes     take and connect come once, before a client's first test, and leave and give
+//                  after its last; what stands between is each test's
 //   --note SQL     in the home database, not timed; its row is printed with the test
 // and --finish SQL, in the home database, once all tests are done; it counts as part of the run.
 //
@@ -160,28 +163,34 @@ class Client {
   public:
     Client(const Plan& plan, int number, Clock::time_point start)
         : plan_(plan), number_(number), start_(start), home_(connect("")) {}
-    ~Client() { PQfinish(home_); }
+    ~Client() {
+        if (inside_ != nullptr) {
+            disconnect();
+            run(home_, "give");
+        }
+        PQfinish(home_);
+    }
 
     void test() {
         n_ = std::to_string(next_number++ * 1000);
-        database_.clear();
-        for (const std::string& name : plan_["database"]) database_ = filled(name);
-        address_.clear();
         Clock::time_point began = lap_ = Clock::now();
-        if (Texts row = run(home_, "take"); !row.empty()) database_ = row[0];
+        bool enters = inside_ == nullptr;
+        if (enters) find_database();
         long take = lap();
-        PGconn* connection = connect(address_.empty() ? database_ : address_);
-        run(connection, "first");
+        if (enters) inside_ = connect(address_.empty() ? database_ : address_);
+        run(inside_, "first");
         long connecting = lap();
-        run(connection, "work");
+        run(inside_, "work");
         long work = lap();
-        run(connection, "clean");
+        run(inside_, "clean");
         long clean = lap();
-        PQfinish(connection);
-        run(home_, "leave");
+        run(home_, "home");
+        bool leaves = plan_["stay"].empty();
+        long home = lap();
+        if (leaves) disconnect();
         lap();
-        run(home_, "give");
-        long give = lap();
+        if (leaves) run(home_, "give");
+        long give = home + lap();
         char line[200];
         std::snprintf(line, sizeof line, "%d\t%ld\t%ld\t%ld\t%ld\t%ld\t%ld", number_,
                       microseconds(began - start_), take, connecting, work, clean, give);
@@ -193,6 +202,19 @@ class Client {
     const std::string& log() const { return log_; }
 
   private:
+    void find_database() {
+        database_.clear();
+        for (const std::string& name : plan_["database"]) database_ = filled(name);
+        address_.clear();
+        if (Texts row = run(home_, "take"); !row.empty()) database_ = row[0];
+    }
+
+    void disconnect() {
+        PQfinish(inside_);
+        inside_ = nullptr;
+        run(home_, "leave");
+    }
+
     std::string filled(std::string text) const {
         replace(text, ":db", database_);
         replace(text, ":client", std::to_string(number_));
@@ -230,6 +252,7 @@ class Client {
     Clock::time_point start_;
     Clock::time_point lap_;
     PGconn* home_;
+    PGconn* inside_ = nullptr;  // the connection to the database
     std::string database_;
     std::string address_;  // how to connect to it, if its name is not enough
     std::string id_;

@@ -114,7 +114,7 @@ def idle(rows):
 
 
 CHAPTERS = {"speed": speed, "recycle": rivals.recycle, "room": rivals.room, "pages": rivals.pages,
-            "reflink": rivals.reflink, "tax": rivals.tax, "handout": rivals.handout,
+            "reflink": rivals.reflink, "tax": rivals.tax, "live": rivals.live, "handout": rivals.handout,
             "stalls": background.stalls, "strategies": background.strategies, "connect": connect, "door": door,
             "growth": growth, "wake": wake, "idle": idle}
 BESIDE = {"reflink": ["reflink-room", "reflink-tax"]}  # what else a chapter tells of

@@ -5,6 +5,7 @@ from markdown import column, distinct, median, ms, ms_spread, table, times
 
 WAYS = ("rewind", "WAL_LOG", "FILE_COPY")
 PLAIN = "20 rows"
+TESTS_LIVE = ["nothing", "20 rows", "DDL"]
 TESTS = {"nothing": "read only", PLAIN: "20 rows", "DDL": "DDL", "TRUNCATE": "TRUNCATE", "50,000 rows": "50,000 rows"}
 
 
@@ -123,6 +124,20 @@ def tax(rows):
                   "What one of these tests of 20 rows costs, with two clients and 11 MB:\n",
                   cost_table([row for row in two if row["test"] == PLAIN])]
     return "\n".join(parts) + "\n![](tax.svg)\n\n![](tests.svg)\n\n![](templates.svg)\n\n![](cost.svg)\n"
+
+
+def live(rows):
+    parts = ["## Live: tests on a connection that stays open\n\n"
+             f"{rows[0]['clients']} clients, template of {rows[0]['template']}; one contestant connects for each test. In brackets\n"
+             f"the isolation tax. Median of the rounds ({len(distinct(rows, 'round'))} at most).\n"]
+    for (fsync,) in distinct(rows, "fsync"):
+        of = [row for row in rows if row["fsync"] == fsync]
+        parts += [f"### fsync {fsync}\n", tax_table(of, "test"),
+                  "Cleaning up after one test, as the client sees it; ms (least–largest of the rounds' medians):\n",
+                  table(["", *TESTS_LIVE], [[contestant, *(ms_spread(column(of, "clean_p50_us", contestant=contestant, test=test))
+                                                           for test in TESTS_LIVE)]
+                                            for (contestant,) in distinct(of, "contestant")])]
+    return "\n".join(parts)
 
 
 def handout(rows):

@@ -69,6 +69,7 @@ CREATE TABLE testpool.database (
     relations     integer,
     pages         bigint,
     clone_reason  text,
+    sessions_ended text,
     named         boolean NOT NULL DEFAULT false,
     known_as      text,
     proof         bigint NOT NULL DEFAULT 0
@@ -130,6 +131,7 @@ COMMENT ON COLUMN testpool.database.recycle_us IS 'How long that took, in micros
 COMMENT ON COLUMN testpool.database.relations IS 'Relations that the last rewind put back or dropped';
 COMMENT ON COLUMN testpool.database.pages IS 'Pages that the last rewind put back';
 COMMENT ON COLUMN testpool.database.clone_reason IS 'Why it was cloned again rather than rewound';
+COMMENT ON COLUMN testpool.database.sessions_ended IS 'How many sessions the last rewind under sessions ended, and why the first of them';
 COMMENT ON COLUMN testpool.database.named IS 'It has the name that a client connected to';
 COMMENT ON COLUMN testpool.database.known_as IS 'Kept: the name that a client had given it; it was taken away for the next test';
 COMMENT ON COLUMN testpool.database.proof IS 'Fingerprint of id, template and OID on this server; a row without it is not testpool''s';
@@ -188,7 +190,8 @@ SELECT d.name AS database,
        CASE WHEN d.recycled IS NOT NULL THEN d.relations END AS relations,
        CASE WHEN d.recycled IS NOT NULL THEN d.pages END AS pages,
        d.clone_reason,
-       d.known_as
+       d.known_as,
+       d.sessions_ended
   FROM testpool.database d
   JOIN testpool.template t ON t.id = d.template;
 
@@ -390,6 +393,7 @@ COMMENT ON COLUMN testpool.databases.relations IS 'Relations that the last rewin
 COMMENT ON COLUMN testpool.databases.pages IS 'Pages that the last rewind put back';
 COMMENT ON COLUMN testpool.databases.clone_reason IS 'Why it was cloned again rather than rewound';
 COMMENT ON COLUMN testpool.databases.known_as IS 'Name that a kept database had while it was leased, if a client had given it one by connecting';
+COMMENT ON COLUMN testpool.databases.sessions_ended IS 'How many sessions the last rewind under sessions ended, and why the first of them';
 
 COMMENT ON VIEW testpool.stats IS 'What happened in the pool of each template since the server started or reset_stats was called';
 COMMENT ON COLUMN testpool.stats.hash IS 'Hash of the template; null: clones of testpool.root_template';
@@ -488,6 +492,16 @@ COMMENT ON FUNCTION testpool.release(text) IS
 database: a leased or kept database; null: every lease of this session, but not what it kept. Returns nothing.
 Does not block.
 Errors: 22023 bad argument; 42704 unknown database; 55000 not leased; 42501 another role''s; 25006.
+Privileges: EXECUTE, and the role of the lease or a superuser.';
+
+CREATE FUNCTION testpool.rewind(database text)
+    RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'testpool_rewind';
+COMMENT ON FUNCTION testpool.rewind(text) IS
+'Makes a leased database clean again under the sessions that are connected to it, which stay if they are idle. Returns when it is. Takes effect at once, whatever becomes of the transaction. From inside the database: SET testpool.rewind = now.
+database: a leased database. Returns nothing.
+Blocks, interruptibly, until the database is clean. Sessions in a transaction have testpool.rewind_timeout to end it; then they are ended, as are those with temporary tables. Where it cannot be rewound it is cloned again, as by recreate.
+Errors: 22023 bad argument; 42704 unknown database; 55000 not leased, it has prepared transactions, or its template was discarded; 42501 another role''s; 55006 somebody''s transaction is altering the database; 25006.
 Privileges: EXECUTE, and the role of the lease or a superuser.';
 
 CREATE FUNCTION testpool.recreate(database text)

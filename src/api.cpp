@@ -237,6 +237,16 @@ Datum testpool_renew(PG_FUNCTION_ARGS) {
     PG_RETURN_VOID();
 }
 
+PG_FUNCTION_INFO_V1(testpool_rewind);
+Datum testpool_rewind(PG_FUNCTION_ARGS) {
+    session::require_usable("testpool.rewind()");
+    Request request = session::request(Verb::rewind);
+    set_database(request, fcinfo);
+    request.count = settings::rewind_timeout;
+    session::ask(request);
+    PG_RETURN_VOID();
+}
+
 PG_FUNCTION_INFO_V1(testpool_keep);
 Datum testpool_keep(PG_FUNCTION_ARGS) {
     session::require_usable("testpool.keep()");

@@ -118,6 +118,7 @@ constexpr std::array database_columns = {
     column<Plain, &Database::relations>("relations"),
     column<Plain, &Database::pages>("pages"),
     column<Plain, &Database::clone_reason>("clone_reason"),
+    column<Plain, &Database::sessions_ended>("sessions_ended"),
     column<Plain, &Database::named>("named"),
     column<ShortText, &Database::known_as>("known_as"),
     Column<Database>{"proof", write_proof, read_proof},

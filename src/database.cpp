@@ -2,6 +2,7 @@
 
 #include "database.h"
 
+#include "live/gate.h"
 #include "pg/database_row.h"
 #include "pg/spi.h"
 #include "pg/utility.h"
@@ -240,8 +241,9 @@ bool is_open(const char* name) {
     SysScanDesc scan = systable_beginscan(databases, DatabaseNameIndexId,
                                           criticalSharedRelcachesBuilt, nullptr, 1, &key);
     HeapTuple tuple = systable_getnext(scan);
-    bool open = HeapTupleIsValid(tuple) &&
-                reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple))->datallowconn;
+    auto* row =
+        HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple)) : nullptr;
+    bool open = row != nullptr && row->datallowconn && !compat::is_invalid(row);
     systable_endscan(scan);
     table_close(databases, AccessShareLock);
     return open;
@@ -285,6 +287,10 @@ void rename(Oid oid, const NameData& from, const NameData& to) {
     Facts facts = facts_of(oid);
     if (!facts.found || strcmp(NameStr(facts.name), NameStr(from)) != 0) return;
     change_row(oid, [&](FormData_pg_database& row) { row.datname = to; });
+}
+
+bool has_prepared_transactions(Oid oid) {
+    return max_prepared_xacts > 0 && has_prepared_transactions(facts_of(oid).name);
 }
 
 int sessions_in(Oid oid) { return CountDBConnections(oid); }
@@ -331,6 +337,7 @@ void create(const Job& job, Outcome& outcome) {
 }
 
 void drop(const Job& job, int desk) {
+    if (job.live) gate::announce_end(job.oid, job.why);
     Facts facts{};
     transaction([&] {
         facts = facts_of(job.oid);
@@ -355,6 +362,7 @@ void drop(const Job& job, int desk) {
             utility(
                 psprintf("DROP DATABASE %s WITH (FORCE)", quote_identifier(NameStr(facts.name))));
     });
+    gate::forget(job.oid);
     TESTPOOL_POINT("drop-dropped");
 }
 
@@ -418,7 +426,48 @@ void vacuum_catalogs() {
     });
 }
 
+namespace {
+
+/// Leaves nobody in a transaction, and the sessions inside at the gate.
+void empty_but_for_idle(const Job& job, Outcome& outcome) {
+    TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), job.grace);
+    gate::Ended ended;
+    gate::shut(job.oid);
+    gate::settle(job.oid, deadline, ended);
+    LockSharedObjectForSession(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
+    gate::call(job.oid);  // who came in between has not heard it
+    gate::hold(job.oid);
+    gate::settle(job.oid, deadline, ended);
+    outcome.ended = ended.count;
+    if (ended.count > 0)
+        strlcpy(outcome.ended_why, gate::text_of(ended.first), sizeof(outcome.ended_why));
+}
+
+/// Rewinds the database under the sessions that are in it.
+void rewind_live(const Job& job, Outcome& outcome) {
+    board::report(Phase::ending_sessions);
+    empty_but_for_idle(job, outcome);
+    TESTPOOL_POINT("live-shut");
+    transaction([&] {
+        Facts facts = facts_of(job.oid);
+        if (!facts.found) gone(NameStr(job.name));
+        require_rewindable(facts, job);
+    });
+    sessions::lock_out(job.source, ShareLock);
+    rewind::run(job, outcome);
+    sessions::let_in(job.source, ShareLock);
+    if (settings::is_private) transaction([&] { open(job.oid, job.owner); });
+    gate::open(job.oid, outcome.catalogs        ? gate::Change::catalogs
+                        : outcome.relations > 0 ? gate::Change::relations
+                                                : gate::Change::nothing);
+    UnlockSharedObjectForSession(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
+    TESTPOOL_POINT("live-opened");
+}
+
+}  // namespace
+
 void rewind(const Job& job, int desk, Outcome& outcome) {
+    if (job.live) return rewind_live(job, outcome);
     board::report(Phase::ending_sessions);
     evict(job.oid, desk);
     sessions::lock_out(job.oid);
@@ -432,6 +481,7 @@ void rewind(const Job& job, int desk, Outcome& outcome) {
     sessions::lock_out(job.source, ShareLock);
     rewind::run(job, outcome);
     sessions::let_in(job.source, ShareLock);
+    gate::forget(job.oid);
     sessions::let_in(job.oid);
 }
 

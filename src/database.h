@@ -39,6 +39,8 @@ void rename(Oid oid, const NameData& from, const NameData& to);
 Oid tablespace_of(Oid oid);
 /// True if the contents of a sealed template's unlogged relations are gone.
 bool is_spoiled(Oid oid);
+/// True if prepared transactions live in the database.
+bool has_prepared_transactions(Oid oid);
 /// Client sessions in the database.
 int sessions_in(Oid oid);
 /// True if versions of rows of pg_database that were replaced before that transaction cannot be

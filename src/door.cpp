@@ -7,6 +7,7 @@
 #include "door.h"
 
 #include "database.h"
+#include "live/gate.h"
 #include "session.h"
 #include "settings.h"
 
@@ -104,6 +105,7 @@ void after_authentication(Port* port, int status) {
     if (earlier_authentication != nullptr) earlier_authentication(port, status);
     if (status != STATUS_OK) return;
     board::watch_departure();
+    gate::enter();
     admit(*port);
 }
 

@@ -194,6 +194,8 @@ Reply ask(const Request& request) {
     return reply;
 }
 
+void give_up_asking() { leave_seat(); }
+
 void release(const char* database) {
     Lease lease;
     if (!is_held(database, &lease)) {

@@ -19,6 +19,9 @@ Request request(Verb verb);
 /// is given back if the current (sub)transaction rolls back.
 Reply ask(const Request& request);
 
+/// If an error ended ask() outside a transaction; inside, the transaction's end does it.
+void give_up_asking();
+
 /// Ends a lease when the transaction commits. Raises 42704, 55000 or 42501.
 void release(const char* database);
 /// The same for every lease of this session.

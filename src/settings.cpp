@@ -26,6 +26,8 @@ int template_timeout;
 int lease_grace;
 int visit_grace;
 int arrival_grace;
+int rewind_timeout;
+bool rewind_on_discard;
 bool vacuum_templates;
 bool connect;
 bool notify;
@@ -140,6 +142,10 @@ void define_times() {
             "-1: its lease lives as long as this session, and testpool.lease_grace longer.");
     integer("testpool.arrival_grace", &arrival_grace, 60'000, {0, longest_timeout}, PGC_USERSET,
             GUC_UNIT_MS, "With testpool.visit_grace, how long the first client may take to come.");
+    integer("testpool.rewind_timeout", &rewind_timeout, 1'000, {0, longest_timeout}, PGC_USERSET,
+            GUC_UNIT_MS,
+            "How long rewind() waits for sessions in the database to end their transaction.",
+            "Then it ends them.");
 }
 
 void define_connecting() {
@@ -198,11 +204,13 @@ void define() {
         "testpool.private", "Lets nobody but the role that acquired a database connect to it.",
         "Its members, the owner and superusers may, too. For what is acquired from then on.",
         &is_private, false, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomBoolVariable("testpool.rewind_on_discard",
+                             "DISCARD ALL in a leased database rewinds it, too.", nullptr,
+                             &rewind_on_discard, false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomBoolVariable("testpool.vacuum_templates",
                              "Runs VACUUM (FREEZE, ANALYZE) in a template when it is finalized.",
                              "Turn it off for huge templates that are vacuumed already.",
                              &vacuum_templates, true, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-    MarkGUCPrefixReserved("testpool");
 }
 
 }  // namespace testpool::settings

@@ -28,6 +28,8 @@ extern int template_timeout;
 extern int lease_grace;
 extern int visit_grace;
 extern int arrival_grace;
+extern int rewind_timeout;
+extern bool rewind_on_discard;
 extern bool vacuum_templates;
 extern bool connect;
 extern bool notify;

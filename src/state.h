@@ -76,11 +76,14 @@ struct Database {
     int64 recycle_us;
     int32 relations;  // put back by the last rewind
     int64 pages;
-    const char* clone_reason;  // why it was not rewound
+    const char* clone_reason;    // why it was not rewound
+    const char* sessions_ended;  // by the last live rewind: how many, and why the first
 
     // Not in the catalog:
     ItemPointerData row_at;         // where the catalog has it
     bool rewindable;                // its files were stamped since the server started
+    bool live;                      // sessions may stay while it is rewound
+    int32 grace;                    // how long they may take to end a transaction, in ms
     int keeper;                     // the desk of the worker that did it, and that watches them
     TimestampTz passed_over_until;  // somebody's transaction was seen to be altering it
     TransactionId looked_at;  // the next transaction when its row's versions were last an issue

@@ -4,6 +4,8 @@
 #include "board/board.h"
 #include "commands.h"
 #include "door.h"
+#include "live/command.h"
+#include "live/gate.h"
 #include "rewind/statistics.h"
 #include "session.h"
 #include "settings.h"
@@ -57,6 +59,8 @@ void _PG_init() {
     settings::define();
     board::define();
     session::define();
+    gate::define();
+    live::define();
     door::define();
     commands::define();
     statistics::define();

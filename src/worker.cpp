@@ -3,6 +3,7 @@
 
 #include "database.h"
 #include "errors.h"
+#include "live/gate.h"
 #include "log.h"
 #include "pg/interrupts.h"
 #include "pg/pinned.h"
@@ -55,7 +56,11 @@ void tidy_up() {
 
 /// A rewind holds a lock beyond its transactions. PostgreSQL gives such a lock back when a
 /// transaction is aborted; a worker that ends between two of them would leave it behind for ever.
-void give_locks_back(int /*code*/, Datum /*argument*/) { LockReleaseSession(DEFAULT_LOCKMETHOD); }
+/// It may hold a gate as well.
+void let_go(int /*code*/, Datum /*argument*/) {
+    gate::keeper_ends();
+    LockReleaseSession(DEFAULT_LOCKMETHOD);
+}
 
 void tell_idle() {
     pgstat_report_activity(STATE_IDLE, nullptr);
@@ -70,7 +75,7 @@ void do_job(const Job& job, int desk) {
     Outcome outcome{};
     if (ErrorData* failure = attempt([&] { perform(job, desk, outcome); })) {
         outcome = errors::as_outcome(failure);
-        give_locks_back(0, 0);
+        let_go(0, 0);
     }
     outcome.microseconds = GetCurrentTimestamp() - start;
     board::finish_job(desk, outcome);
@@ -125,7 +130,7 @@ void testpool_worker_main(Datum argument) {
     worker::pin_settings();
     int desk = DatumGetInt32(argument);
     start::connect(1 + desk);
-    before_shmem_exit(worker::give_locks_back, 0);
+    before_shmem_exit(worker::let_go, 0);
     board::worker_enters(desk);
     worker::run(desk);
 }

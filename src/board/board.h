@@ -23,6 +23,7 @@ enum class Verb : uint8 {
     acquire,
     release,  // only asked when the lease is not on the board: the answer says why
     recreate,
+    rewind,  // under the sessions that are in the database
     keep,
     diff,
     prewarm,
@@ -139,9 +140,11 @@ struct Job {
     bool vacuum;       // when sealing
     bool prepare;      // make it possible to rewind what is created
     bool slow;         // see plan.h
+    bool live;         // sessions stay in the database, or hear why they cannot
+    int32 grace;       // how long they may take to end a transaction, in ms
     int64 row;
     Oid oid;
-    Oid owner;       // of a database to create; invalid: its source's owner
+    Oid owner;       // of a database to create; invalid: its source's owner; live: whose it is
     Oid source;      // what to create it from; invalid: `source_name`
     Oid tablespace;  // of source and copy
     Copying copying;
@@ -149,6 +152,7 @@ struct Job {
     NameData name;
     NameData source_name;
     NameData new_name;  // of a rewound database
+    char why[256];      // it cannot be rewound
 };
 
 /// How a job, or a visit to a database, ended.
@@ -160,8 +164,11 @@ struct Outcome {
     bool unwatched;   // the files of a rewound one cannot be watched
     int32 relations;  // put back by a rewind
     int64 pages;
+    bool catalogs;  // pages of catalogs are among them
+    int32 ended;    // sessions
     int64 microseconds;
     char message[1024];
+    char ended_why[256];  // the first of them
 };
 
 /// How far a worker has come.
@@ -197,6 +204,8 @@ void begin_session_anew();
 bool find_lease(const char* database, Lease* lease);
 /// True if clients may be in that database: it is leased, kept, or a builder's.
 bool is_handed_out(Oid database);
+/// Copies the lease of the database with that OID; false if there is none.
+bool find_lease_on(Oid oid, Lease* lease);
 /// All leases of this process's session into `leases`, at most `room`; returns their number.
 int own_leases(Lease* leases, int room);
 /// Ends a lease, and wakes the steward. Cannot fail.

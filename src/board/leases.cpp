@@ -82,6 +82,14 @@ bool is_handed_out(Oid database) {
     return locked(LW_SHARED, [&] { return on_database(database) != nullptr; });
 }
 
+bool find_lease_on(Oid oid, Lease* lease) {
+    return locked(LW_SHARED, [&] {
+        const Lease* found = on_database(oid);
+        if (found != nullptr) *lease = *found;
+        return found != nullptr;
+    });
+}
+
 int own_leases(Lease* found, int room) {
     return locked(LW_SHARED, [&] {
         const Seat& seat = seats()[compat::process_number()];

@@ -23,6 +23,16 @@ inline uint32 wait_event([[maybe_unused]] const char* name) {
 /// The number of this process among all server processes, below MaxBackends for those that run SQL.
 inline int process_number() { return static_cast<int>(MyProc - ProcGlobal->allProcs); }
 
+/// What a process tells pg_stat_activity; nullptr while it is coming or going.
+inline const volatile PgBackendStatus* status_of(const PGPROC& process) {
+#if PG_VERSION_NUM >= 170000
+    return MyBEEntry + (GetNumberFromPGProc(&process) - MyProcNumber);
+#else
+    if (process.backendId == InvalidBackendId) return nullptr;
+    return MyBEEntry + (process.backendId - MyBackendId);
+#endif
+}
+
 /// Keeps VACUUM from writing to a row of pg_database in place while it is updated. Minor releases
 /// of November 2024 brought that lock.
 inline void lock_against_inplace([[maybe_unused]] Relation databases,
@@ -34,6 +44,38 @@ inline void lock_against_inplace([[maybe_unused]] Relation databases,
         UnlockTuple(databases, &row->t_self, InplaceUpdateTupleLock);
 #endif
 }
+
+/// Changes the only row with that key in place: it takes effect at once, whatever becomes of the
+/// transaction. False if there is none.
+template <class Change>
+bool change_in_place(Relation catalog, Oid index, ScanKeyData key, Change change) {
+    HeapTuple row = nullptr;
+#ifdef InplaceUpdateTupleLock
+    void* state = nullptr;
+    systable_inplace_update_begin(catalog, index, true, nullptr, 1, &key, &row, &state);
+    if (!HeapTupleIsValid(row)) return false;
+    change(row);
+    systable_inplace_update_finish(state, row);
+#else
+    SysScanDesc scan = systable_beginscan(catalog, index, true, nullptr, 1, &key);
+    row = systable_getnext(scan);
+    if (HeapTupleIsValid(row)) row = heap_copytuple(row);
+    systable_endscan(scan);
+    if (!HeapTupleIsValid(row)) return false;
+    change(row);
+    heap_inplace_update(catalog, row);
+#endif
+    heap_freetuple(row);
+    return true;
+}
+
+/// The connection limit of what an interrupted DROP DATABASE leaves: nobody may connect. Before
+/// 15.4 it was any negative number but that for no limit, and nobody kept to it.
+#ifdef DATCONNLIMIT_INVALID_DB
+constexpr int32 invalid_limit = DATCONNLIMIT_INVALID_DB;
+#else
+constexpr int32 invalid_limit = 0;
+#endif
 
 /// True for what an interrupted DROP DATABASE leaves. Minor releases before 15.4 did not mark it.
 inline bool is_invalid([[maybe_unused]] Form_pg_database form) {
@@ -107,6 +149,18 @@ inline const PgStat_StatTabEntry* statistics_of(Oid database, Oid relation) {
     void* entry = pgstat_fetch_entry(PGSTAT_KIND_RELATION, database, relation);
 #endif
     return static_cast<const PgStat_StatTabEntry*>(entry);
+}
+
+/// Forgets what this process has counted of a relation and not told yet.
+inline void forget_pending_counts(Oid database, Oid relation) {
+    PgStat_EntryRef* entry = pgstat_fetch_pending_entry(PGSTAT_KIND_RELATION, database, relation);
+    if (entry == nullptr) return;
+    auto* pending = static_cast<PgStat_TableStatus*>(entry->pending);
+#if PG_VERSION_NUM >= 160000
+    pending->counts = {};
+#else
+    pending->t_counts = {};
+#endif
 }
 
 /// The storage of a relation that is not temporary.

@@ -52,10 +52,6 @@ Task task_of(State& state, const Template& t) {
     return Task::none;
 }
 
-bool can_rewind(const Database& d) {
-    return d.rewindable && settings::may_rewind() && d.of->state == TemplateState::finalized;
-}
-
 Task task_of(State& state, const Database& d) {
     if (d.state == DatabaseState::cloning) return Task::create;
     if (d.state == DatabaseState::recycling) return can_rewind(d) ? Task::rewind : Task::drop;
@@ -206,9 +202,14 @@ Job job_for(const State& state, const Database& d, Task task) {
     job.oid = d.oid;
     job.name = d.name;
     job.confirmed = d.ready_at != 0;
+    job.live = d.live;
+    job.grace = d.grace;
+    if (d.live && d.clone_reason != nullptr)
+        snprintf(job.why, sizeof(job.why), "The database is cloned again: %s.", d.clone_reason);
     if (task == Task::drop) return job;
     set_source(state, job, d.of->id);
     job.prepare = !d.of->is_root() && settings::may_rewind();
+    if (job.task == Task::rewind && d.live) job.owner = d.role;
     // A name is never handed out twice: whoever still reconnects to it must not meet the next
     // holder.
     int64 number = 0;
@@ -237,7 +238,7 @@ Database& begin_clone(State& state, Template& t) {
 void forget(State& state, Database& d) {
     catalog::remove(d);
     state.databases = list_delete_ptr(state.databases, &d);
-    for (const char** text : {&d.reason, &d.error, &d.clone_reason})
+    for (const char** text : {&d.reason, &d.error, &d.clone_reason, &d.sessions_ended})
         set_text(state, *text, nullptr);
     pfree(&d);
 }
@@ -313,6 +314,11 @@ void dropped(Template& t, const Outcome& outcome) {
     catalog::update(t);
 }
 
+bool waits_for(const Request& request, const Database& d) {
+    bool waits = request.verb == Verb::recreate || request.verb == Verb::rewind;
+    return waits && request.accepted && request.lease == key_of(d);
+}
+
 void fail(State& state, Database& d, const Outcome& outcome) {
     d.state = DatabaseState::failed;
     set_text(state, d.error, outcome.message);
@@ -322,8 +328,7 @@ void fail(State& state, Database& d, const Outcome& outcome) {
     log_line(WARNING, "database \"%s\" failed: %s", NameStr(d.name), outcome.message);
     Request request;
     for (uint64 ticket = 0; board::next_request(ticket, &request); ticket = request.ticket)
-        if (request.verb == Verb::recreate && request.accepted && request.lease == key_of(d))
-            board::reply(request.ticket, error_of(outcome));
+        if (waits_for(request, d)) board::reply(request.ticket, error_of(outcome));
 }
 
 void clone_failed(State& state, Database& d, const Outcome& outcome) {
@@ -379,6 +384,8 @@ void rewound(State& state, Database& d, const Job& job, const Outcome& outcome) 
     d.pages = outcome.pages;
     set_text(state, d.clone_reason, nullptr);
     replace_if_burdened(state, d);
+    set_text(state, d.sessions_ended,
+             outcome.ended > 0 ? psprintf("%d: %s", outcome.ended, outcome.ended_why) : nullptr);
     hand_back(state, d);
 }
 
@@ -483,6 +490,10 @@ NameData free_clone_name(const Template& t, int64& number) {
         number = catalog::next_database_id();
     } while (!database::choose_name(psprintf("%d_" INT64_FORMAT, t.id, number), &name));
     return name;
+}
+
+bool can_rewind(const Database& d) {
+    return d.rewindable && settings::may_rewind() && d.of->state == TemplateState::finalized;
 }
 
 bool is_leaving(const Database& d) {

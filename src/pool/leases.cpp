@@ -224,9 +224,30 @@ Reply leased(const Database& d) {
     errors::unknown_database(name);
 }
 
+constexpr const char* stale_reason =
+    "the server was restarted, or its template changed, since it became clean";
+constexpr const char* recreate_reason = "testpool.recycle is recreate";
+
+[[noreturn]] void altered(const Database& d) {
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+                    errmsg("database \"%s\" is being altered", NameStr(d.name)),
+                    errdetail("A transaction that has not ended has changed its row."),
+                    errhint("See pg_stat_activity and pg_prepared_xacts.")));
+    pg_unreachable();
+}
+
+[[noreturn]] void prepared(const Database& d) {
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("database \"%s\" has prepared transactions", NameStr(d.name)),
+                    errhint("Commit or roll back what pg_prepared_xacts lists.")));
+    pg_unreachable();
+}
+
 /// The leased or kept database that a request is about.
 Database& held(const State& state, const Request& request) {
-    Database* d = find_database(state, NameStr(request.database));
+    Database* d = OidIsValid(request.oid) ? find_database_of(state, request.oid)
+                                          : find_database(state, NameStr(request.database));
+    if (d == nullptr && OidIsValid(request.oid)) errors::not_leased(NameStr(request.database));
     if (d == nullptr) nothing_of_name(state, NameStr(request.database));
     if (!OidIsValid(d->role)) errors::not_leased(NameStr(d->name));
     if (!may_act(request, d->role)) errors::not_yours("database", NameStr(d->name), d->role);
@@ -286,13 +307,20 @@ std::optional<Reply> release(State& state, const Request& request) {
     return Reply{};
 }
 
+namespace {
+
+/// A failure is answered by job_done().
+std::optional<Reply> once_clean(const State& state, const Request& request) {
+    const Database* d = find_leased(state, request.lease);
+    if (d == nullptr) errors::not_leased(NameStr(request.database));  // it was released
+    if (d->state == DatabaseState::leased) return Reply{};
+    return std::nullopt;
+}
+
+}  // namespace
+
 std::optional<Reply> recreate(State& state, const Request& request) {
-    if (request.accepted) {
-        const Database* d = find_leased(state, request.lease);
-        if (d == nullptr) errors::not_leased(NameStr(request.database));  // it was released
-        if (d->state == DatabaseState::leased) return Reply{};
-        return std::nullopt;  // a failure is answered by job_done
-    }
+    if (request.accepted) return once_clean(state, request);
     Database& d = held(state, request);
     if (d.state != DatabaseState::leased) errors::not_leased(NameStr(d.name));
     if (d.of->state == TemplateState::discarded)
@@ -310,6 +338,33 @@ std::optional<Reply> renew(State& state, const Request& request) {
     set_holder(d, request);
     catalog::update(d);
     return Reply{};
+}
+
+/// One after the other: who asks while another rewind is under way may have written since that
+/// began, for all that is known here.
+std::optional<Reply> rewind(State& state, const Request& request) {
+    if (request.accepted) return once_clean(state, request);
+    Database& d = held(state, request);
+    if (d.state == DatabaseState::recycling || d.state == DatabaseState::cloning)
+        return std::nullopt;
+    if (d.state != DatabaseState::leased) errors::not_leased(NameStr(d.name));
+    if (d.of->state == TemplateState::discarded)
+        errors::raise(errors::discarded_reply(d.of->hash, d.of->reason));
+    if (database::has_prepared_transactions(d.oid)) prepared(d);
+    if (database::is_being_altered(d.oid)) {
+        if (TimestampDifferenceExceeds(request.since, GetCurrentTimestamp(), request.count))
+            altered(d);
+        look_again(state, GetCurrentTimestamp() + alteration_us);
+        return std::nullopt;
+    }
+    if (!can_rewind(d))
+        set_text(state, d.clone_reason, settings::may_rewind() ? stale_reason : recreate_reason);
+    d.state = DatabaseState::recycling;
+    d.live = true;
+    d.grace = request.count;
+    catalog::update(d);
+    board::accept(request.ticket, key_of(d));
+    return std::nullopt;
 }
 
 std::optional<Reply> keep(State& state, const Request& request) {

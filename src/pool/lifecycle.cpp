@@ -80,6 +80,12 @@ Template* find_claimed(const State& state, LeaseKey claim) {
     return nullptr;
 }
 
+Database* find_database_of(const State& state, Oid oid) {
+    for (Database& d : databases(state))
+        if (d.oid == oid) return &d;
+    return nullptr;
+}
+
 bool may_act(const Request& request, Oid owner) {
     return request.superuser || has_privs_of_role(request.role, owner);
 }
@@ -159,6 +165,7 @@ void recycle(State& state, Database& d) {
     if (OidIsValid(d.role)) events::note("released", d);
     LeaseKey ended = key_of(d);
     d.state = DatabaseState::recycling;
+    d.live = false;
     d.role = InvalidOid;
     d.holder = {};
     d.leased_at = 0;
@@ -195,6 +202,7 @@ void give_up(State& state, Database& d) {
 void lease(State& /*state*/, Database& d, const NameData* name) {
     d.name = database::open(d.oid, d.role, name);
     d.state = DatabaseState::leased;
+    d.live = false;
     catalog::update(d);
     if (!post_lease(d, GetCurrentTimestamp())) errors::no_place(NameStr(d.name));
 }
@@ -247,6 +255,8 @@ std::optional<Reply> serve(State& state, const Request& request) {
             return release(state, request);
         case Verb::recreate:
             return recreate(state, request);
+        case Verb::rewind:
+            return rewind(state, request);
         case Verb::keep:
             return keep(state, request);
         case Verb::diff:
@@ -275,6 +285,8 @@ void carry_over(const State& before, State& state) {
         const Database* old = find_database(before, d.id);
         if (old == nullptr || old->oid != d.oid) continue;
         d.rewindable = old->rewindable;
+        d.live = old->live;
+        d.grace = old->grace;
         d.keeper = old->keeper;
     }
 }

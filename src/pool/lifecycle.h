@@ -24,6 +24,7 @@ Template* find_discarded(const State& state, const char* hash);
 Template* find_template(const State& state, int32 id);
 Database* find_database(const State& state, const char* name);
 Database* find_database(const State& state, int64 id);
+Database* find_database_of(const State& state, Oid oid);
 
 /// The build's claim, and the database's lease; 0: it is not leased.
 LeaseKey key_of(const Template& t);
@@ -57,6 +58,8 @@ void give_up(State& state, Database& d);
 bool pass_over(State& state, Database& d);
 /// Ready, and not passed over.
 bool is_ready(const Database& d);
+/// It may be put back page by page.
+bool can_rewind(const Database& d);
 /// On its way out, with nothing to stop it.
 bool is_leaving(const Database& d);
 /// On its way to the pool, for nobody in particular.
@@ -98,6 +101,7 @@ std::optional<Reply> discard(State& state, const Request& request);
 std::optional<Reply> acquire(State& state, const Request& request);
 std::optional<Reply> release(State& state, const Request& request);
 std::optional<Reply> recreate(State& state, const Request& request);
+std::optional<Reply> rewind(State& state, const Request& request);
 std::optional<Reply> keep(State& state, const Request& request);
 std::optional<Reply> diff(State& state, const Request& request);
 std::optional<Reply> prewarm(State& state, const Request& request);

@@ -36,6 +36,11 @@ std::span<BlockNumber> ForkRestore::pending() {
     return {all.begin(), std::unique(all.begin(), all.end())};
 }
 
+bool ForkRestore::touched_first() const {
+    std::span<BlockNumber> all = pending_.all();
+    return bulk_ || std::ranges::find(all, BlockNumber{0}) != all.end();
+}
+
 int64 ForkRestore::finish(BlockNumber length) {
     if (!bulk_ && is_bulk(pending_.all().size() + dirty_.size())) begin_bulk(length);
     if (!bulk_)

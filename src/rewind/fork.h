@@ -21,6 +21,8 @@ class ForkRestore {
     /// Puts back what has not been, among it the dirty blocks below `length`; returns the number of
     /// pages that were put back in all.
     int64 finish(BlockNumber length);
+    /// True if the first block may have been among them.
+    bool touched_first() const;
 
   private:
     void begin_bulk(BlockNumber at);

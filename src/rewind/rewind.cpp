@@ -4,6 +4,7 @@
 
 #include "rewind/rewind.h"
 
+#include "live/gate.h"
 #include "pairs.h"
 #include "pg/growing.h"
 #include "pg/transaction.h"
@@ -52,6 +53,15 @@ class Rewind {
                                 : scan(job_.oid, tablespaces_);
     }
 
+    /// False if nothing can have changed.
+    bool may_have_changed() const {
+        bool changed = !dirty_.empty();
+        each_fork([&](const Fork* s, const Fork* t) {
+            changed |= s == nullptr || t == nullptr || t->written || t->bytes != s->bytes;
+        });
+        return changed;
+    }
+
     /// A relation file that was dropped or truncated away stays, empty, until a checkpoint removes
     /// it; what is written to it before is lost.
     bool needs_checkpoint() const {
@@ -76,6 +86,8 @@ class Rewind {
     bool changed() const { return !changed_.all().empty(); }
     bool catalogs_changed() const { return catalogs_changed_; }
     bool init_file_written() const { return target_.init_file_written; }
+    std::span<const Oid> changed_tables() const { return changed_tables_.all(); }
+    std::span<const Oid> stale_indexes() const { return stale_indexes_.all(); }
     bool crowded() const { return tombstones_ > most_tombstones; }
     std::span<const Oid> tablespaces() const { return tablespaces_; }
     std::span<const Fork> changed_forks() const { return changed_.all(); }
@@ -98,13 +110,16 @@ class Rewind {
     /// Looks at dirty blocks, at those that differ in the file, and at those that were just added,
     /// which are in the file but not in the log.
     int64 restore_pages(const Sides& sides, const Fork& s, const Fork* t,
-                        std::span<const DirtyBlock> dirty) const {
+                        std::span<const DirtyBlock> dirty) {
         BlockNumber length = blocks_of(s);
         BlockNumber present = t != nullptr ? std::min(blocks_of(*t), length) : 0;
         ForkRestore fork(sides, s.name, dirty);
         if (t == nullptr || t->written || t->bytes != s.bytes) fork.compare_files(present);
         fork.add(present, length);
-        return fork.finish(length);
+        int64 pages = fork.finish(length);
+        bool resized = t == nullptr || t->bytes != s.bytes;
+        if (resized || (pages > 0 && fork.touched_first())) note_stale(s.name);
+        return pages;
     }
 
     void restore_fork(const Fork& s, const Fork* t) {
@@ -128,11 +143,26 @@ class Rewind {
         changed_.add(s);
     }
 
+    /// Sessions remember of an index what stands in its first page, and which pages it has.
+    void note_stale(const ForkName& name) {
+        const RelationOf* relation = relation_of(job_, name);
+        if (relation != nullptr && relation->is_index) stale_indexes_.add(relation->oid);
+    }
+
+    bool is_catalog(const ForkName& name) const {
+        const RelationOf* relation = relation_of(job_, name);
+        return relation == nullptr || relation->oid < FirstNormalObjectId;
+    }
+
     void count(const ForkName& name, int64 changes) {
         if (changes == 0) return;
-        if (!name.same_relation(counted_)) outcome_.relations++;
+        if (!name.same_relation(counted_)) {
+            outcome_.relations++;
+            const RelationOf* relation = relation_of(job_, name);
+            if (relation != nullptr && !relation->is_index) changed_tables_.add(relation->oid);
+        }
         counted_ = name;
-        catalogs_changed_ |= name.relation < FirstNormalObjectId;
+        catalogs_changed_ = catalogs_changed_ || is_catalog(name);
     }
 
     static void require_unchanged_length(const Sides& sides, const Fork& s) {
@@ -167,6 +197,8 @@ class Rewind {
     std::span<Oid> tablespaces_;
     std::span<DirtyBlock> dirty_;
     Growing<Fork> changed_;
+    Growing<Oid> stale_indexes_;
+    Growing<Oid> changed_tables_;
     int tombstones_ = 0;
     bool catalogs_changed_ = false;
     Truncations truncations_;
@@ -186,14 +218,26 @@ void bury_dropped_files() {
     WaitForProcSignalBarrier(EmitProcSignalBarrier(PROCSIGNAL_BARRIER_SMGRRELEASE));
 }
 
+/// What is halfway put back must not be seen by anybody, after a crash either.
+void begin_changes(const Job& job) {
+    close(job.oid);
+    gate::point_of_no_return();
+    TESTPOOL_POINT("rewind-closed-to-all");
+}
+
+/// Under sessions nothing is written out, which would wait for the log as well: the test that comes
+/// next writes to the same pages. What stays dirty is looked at again the next time, and so is a
+/// file without a stamp, if need be; neither can be missed.
 void write_out(const Job& job, const Rewind& rewind, Outcome& outcome) {
     board::report(Phase::writing);
     rewind.truncate();
+    if (gate::is_past_return()) reopen(job.oid, job.source);
     TESTPOOL_POINT("rewind-truncated");
-    if (rewind.changed()) FlushDatabaseBuffers(job.oid);
+    bool settle = !job.live;
+    if (rewind.changed() && settle) FlushDatabaseBuffers(job.oid);
     TESTPOOL_POINT("rewind-flushed");
     if (rewind.init_file_written()) copy_init_file(job.source, job.oid, job.tablespace);
-    if (rewind.changed() || rewind.init_file_written())
+    if ((rewind.changed() && settle) || rewind.init_file_written())
         stamp(job.oid, job.tablespace, rewind.changed_forks());
     outcome.unwatched = !watch(job.oid, rewind.tablespaces());
     if (rewind.crowded()) RequestCheckpoint(CHECKPOINT_FORCE);
@@ -225,6 +269,7 @@ void run(const Job& job, Outcome& outcome) {
         require_unchanged_template(job);
         rewind.look();
         TESTPOOL_POINT("rewind-looked");
+        if (job.live && rewind.may_have_changed()) begin_changes(job);
         bool mapped = copy_relation_map(job.source, job.oid, job.tablespace);
         if (rewind.needs_checkpoint()) {
             bury_dropped_files();
@@ -234,13 +279,20 @@ void run(const Job& job, Outcome& outcome) {
         board::report(Phase::putting_back);
         rewind.put_back();
         TESTPOOL_POINT("rewind-put-back");
-        copy_shared(job.source, job.oid, job.new_name, false, rewind.catalogs_changed() || mapped);
+        outcome.catalogs = rewind.catalogs_changed() || mapped;
+        copy_shared(job.source, job.oid, job.new_name, job.live, outcome.catalogs);
         if (rewind.changed()) GetCurrentTransactionId();  // dropping storage needs one
-        for (Oid database : {job.oid, job.source}) statistics::forget(database);
+        statistics::forget(job.source);
+        if (!job.live)
+            statistics::forget(job.oid);
+        else if (gate::is_past_return())
+            statistics::forget_under_sessions(job.oid);
         TESTPOOL_POINT("rewind-renamed");
     });
     TESTPOOL_POINT("rewind-committed");
     transaction([&] { write_out(job, rewind, outcome); });
+    if (job.live) gate::uncount(job.oid, rewind.changed_tables());
+    if (job.live && !outcome.catalogs) gate::tell(job.oid, rewind.stale_indexes());
     TESTPOOL_POINT("rewind-stamped");
 }
 

@@ -15,6 +15,7 @@ struct Known {
     Seal seal;
     MemoryContext memory;
     Files files;
+    std::span<RelationOf> relations;
     Oid oid;
     bool intact;  // these were the files when it was sealed
     bool has_unlogged;
@@ -60,6 +61,7 @@ const Known& known_template(const Job& job) {
         AllocSetContextCreate(TopMemoryContext, "testpool template files", ALLOCSET_DEFAULT_SIZES);
     MemoryContext caller = MemoryContextSwitchTo(place.memory);
     place.files = scan(job.source, tablespaces_of(job.source, job.tablespace));
+    place.relations = relations_of(job.source, job.tablespace, place.files);
     MemoryContextSwitchTo(caller);
     place.intact = fingerprint(place.files) == job.seal.fingerprint;
     place.has_unlogged = has_unlogged(place.files);
@@ -101,6 +103,13 @@ bool is_spoiled(const Job& job) {
 }
 
 const Files& files_of_template(const Job& job) { return known_template(job).files; }
+
+const RelationOf* relation_of(const Job& job, const ForkName& file) {
+    std::span<RelationOf> all = known_template(job).relations;
+    ForkName main{file.tablespace, file.relation, MAIN_FORKNUM};
+    auto place = std::ranges::lower_bound(all, main, {}, &RelationOf::file);
+    return place != all.end() && place->file == main ? &*place : nullptr;
+}
 
 const char* drift(const Job& job) {
     const Known& k = known_template(job);

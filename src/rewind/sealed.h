@@ -2,12 +2,15 @@
 #pragma once
 
 #include "board/board.h"
-#include "rewind/files.h"
+#include "rewind/relations.h"
 
 namespace testpool::rewind {
 
 /// The template's files as this process found them first.
 const Files& files_of_template(const Job& job);
+
+/// What has that file in the template; nullptr: perhaps a catalog.
+const RelationOf* relation_of(const Job& job, const ForkName& file);
 
 /// Why clones made before must not be mixed with the template any more; nullptr: they may. What
 /// happened to a single logged page is told by the page (pages.h).

@@ -108,18 +108,33 @@ void copy_belongings(const Belongings& what, Oid source, Oid target) {
 HeapTuple row_like(HeapTuple source, HeapTuple target, TupleDesc desc, const NameData& name,
                    bool connectable) {
     auto* row = reinterpret_cast<Form_pg_database>(GETSTRUCT(target));
+    auto* like = reinterpret_cast<Form_pg_database>(GETSTRUCT(source));
+    int32 limit = compat::is_invalid(row) ? row->datconnlimit : like->datconnlimit;
     int columns[] = {Anum_pg_database_oid, Anum_pg_database_datname, Anum_pg_database_datistemplate,
-                     Anum_pg_database_datallowconn};
+                     Anum_pg_database_datallowconn, Anum_pg_database_datconnlimit};
     Datum values[] = {ObjectIdGetDatum(row->oid), NameGetDatum(&name), BoolGetDatum(false),
-                      BoolGetDatum(connectable)};
-    bool nulls[4] = {};
-    return heap_modify_tuple_by_cols(source, desc, 4, columns, values, nulls);
+                      BoolGetDatum(connectable), Int32GetDatum(limit)};
+    bool nulls[5] = {};
+    return heap_modify_tuple_by_cols(source, desc, 5, columns, values, nulls);
 }
 
 [[noreturn]] void dropped() {
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_DATABASE),
                     errmsg("the database or its template was dropped")));
     pg_unreachable();
+}
+
+/// As dropdb() marks a database that it begins to drop.
+void set_limit(Oid database, int32 limit) {
+    Relation databases = table_open(DatabaseRelationId, RowExclusiveLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_database_oid, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(database));
+    bool found = compat::change_in_place(databases, DatabaseOidIndexId, key, [&](HeapTuple row) {
+        reinterpret_cast<Form_pg_database>(GETSTRUCT(row))->datconnlimit = limit;
+    });
+    table_close(databases, NoLock);
+    if (!found) dropped();
 }
 
 }  // namespace
@@ -135,6 +150,14 @@ void put_roles(Oid database, std::span<HeapTuple> rows) {
     Relation catalog = table_open(roles.catalog, RowExclusiveLock);
     put(catalog, roles, database, rows);
     table_close(catalog, NoLock);
+}
+
+void close(Oid database) { set_limit(database, compat::invalid_limit); }
+
+void reopen(Oid database, Oid source) {
+    HeapTuple row = SearchSysCacheCopy1(DATABASEOID, ObjectIdGetDatum(source));
+    if (!HeapTupleIsValid(row)) dropped();
+    set_limit(database, reinterpret_cast<Form_pg_database>(GETSTRUCT(row))->datconnlimit);
 }
 
 void copy_shared(Oid source, Oid target, const NameData& name, bool connectable, bool inside) {

@@ -21,10 +21,18 @@ void lock(Oid database) {
     pgstat_clear_snapshot();  // somebody else may have done it
 }
 
+/// Takes the mark off what was forgotten.
+void make_known(Oid database) {
+    pgstat_get_entry_ref(PGSTAT_KIND_DATABASE, database, InvalidOid, true, nullptr);
+}
+
+void drop(Oid database) {
+    if (!compat::drop_statistics(database)) pgstat_request_entry_refs_gc();
+}
+
 void before_drop(ObjectAccessType access, Oid catalog, Oid object, int part, void* argument) {
     if (earlier_access != nullptr) earlier_access(access, catalog, object, part, argument);
-    if (access == OAT_DROP && catalog == DatabaseRelationId)
-        pgstat_get_entry_ref(PGSTAT_KIND_DATABASE, object, InvalidOid, true, nullptr);
+    if (access == OAT_DROP && catalog == DatabaseRelationId) make_known(object);
 }
 
 }  // namespace
@@ -37,7 +45,13 @@ void define() {
 void forget(Oid database) {
     if (!are_known(database)) return;
     lock(database);
-    if (are_known(database) && !compat::drop_statistics(database)) pgstat_request_entry_refs_gc();
+    if (are_known(database)) drop(database);
+}
+
+void forget_under_sessions(Oid database) {
+    lock(database);
+    make_known(database);
+    drop(database);
 }
 
 }  // namespace testpool::statistics

@@ -10,6 +10,7 @@ INSERT INTO contract VALUES
     ('alias', 'text, text', 'name text, hash text', 'void', 'v', 'u'),
     ('acquire', 'text, interval', 'hash text DEFAULT NULL::text, timeout interval DEFAULT NULL::interval', 'text', 'v', 'u'),
     ('release', 'text', 'database text DEFAULT NULL::text', 'void', 'v', 'u'),
+    ('rewind', 'text', 'database text', 'void', 'v', 'u'),
     ('recreate', 'text', 'database text', 'void', 'v', 'u'),
     ('renew', 'text', 'database text', 'void', 'v', 'u'),
     ('keep', 'text, text', 'database text, reason text DEFAULT NULL::text', 'text', 'v', 'u'),

@@ -22,6 +22,9 @@ INSERT INTO contract VALUES
     ('testpool.pool_size', 'integer', NULL, 'sighup'),
     ('testpool.private', 'bool', NULL, 'sighup'),
     ('testpool.recycle', 'enum', NULL, 'sighup'),
+    ('testpool.rewind', 'string', NULL, 'user'),
+    ('testpool.rewind_on_discard', 'bool', NULL, 'user'),
+    ('testpool.rewind_timeout', 'integer', 'ms', 'user'),
     ('testpool.root_template', 'string', NULL, 'sighup'),
     ('testpool.shrink_after', 'integer', 's', 'sighup'),
     ('testpool.template', 'string', NULL, 'user'),
@@ -42,7 +45,7 @@ SELECT ok(min_val IS NOT NULL AND max_val IS NOT NULL AND min_val::numeric < max
   FROM pg_settings WHERE name LIKE 'testpool.%' AND vartype IN ('integer', 'real');
 SELECT ok(boot_val::numeric BETWEEN min_val::numeric AND max_val::numeric, name || ' has a default within them')
   FROM pg_settings WHERE name LIKE 'testpool.%' AND vartype IN ('integer', 'real');
-SELECT ok(boot_val <> '' OR name = 'testpool.template', name || ' has a default that works')
+SELECT ok(boot_val <> '' OR name IN ('testpool.template', 'testpool.rewind'), name || ' has a default that works')
   FROM pg_settings WHERE name LIKE 'testpool.%';
 SELECT is(boot_val, value, name || ' is ' || value || ' by default')
   FROM (VALUES ('testpool.database', 'postgres'), ('testpool.root_template', 'template1'),

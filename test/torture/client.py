@@ -260,6 +260,8 @@ class Client(threading.Thread):
             session = self.come_back(holding)
             if self.chance(0.5):
                 self.misuse(holding, session)
+            if "~" not in holding.database and self.chance(0.3):
+                session = self.rewind(holding, session)
             if self.chance(0.1):
                 self.leave_open(holding, session)
             else:
@@ -285,6 +287,40 @@ class Client(threading.Thread):
         except psycopg2.Error as error:
             if (server.state_of(error)[:2] == "XX"):
                 self.ledger.wrong("errors", f"{text} in {holding.database}: {error}")
+
+    def rewind(self, holding, session):
+        """From inside or from home; returns a session in it, the same one if that was not ended."""
+        try:
+            if self.chance(0.5):
+                run(session, "RESET ROLE; RESET statement_timeout; RESET lock_timeout")
+                run(session, "SET testpool.rewind = now")
+            else:
+                self.call(self.session_for(holding), "rewind", holding.database)
+        except (Refused, Trouble):
+            self.gives_up(holding)
+            raise
+        except psycopg2.Error as error:
+            self.gives_up(holding)
+            raise self.note(error, "SET testpool.rewind", self.setup["documented"]["rewind"]) from error
+        self.ledger.count("rewound live")
+        try:
+            run(session, "ROLLBACK")
+            found = clean.description(session)
+            self.ledger.count("rewound live under a session that stayed")
+        except psycopg2.Error:
+            server.close(session)
+            try:
+                session = self.enter(holding.database)
+                found = clean.description(session)
+            except Gone as gone:
+                self.is_lost(holding, gone)
+            except psycopg2.Error as error:
+                raise self.note(error, "looking at a rewound database") from error
+        differences = clean.differences(found, self.setup["clean"][holding.template])
+        if differences and holding.is_certain():
+            self.ledger.wrong("clean", f"{holding.database} was dirty after a live rewind: {differences[:20]}")
+        self.write_token(holding, session)
+        return self.come_back(holding)
 
     def leave_open(self, holding, session):
         """A forgotten session in a transaction."""
