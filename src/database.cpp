@@ -460,7 +460,7 @@ void rewind_live(const Job& job, Outcome& outcome) {
     gate::open(job.oid, outcome.catalogs        ? gate::Change::catalogs
                         : outcome.relations > 0 ? gate::Change::relations
                                                 : gate::Change::nothing);
-    UnlockSharedObjectForSession(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
+    sessions::let_in(job.oid);
     TESTPOOL_POINT("live-opened");
 }
 

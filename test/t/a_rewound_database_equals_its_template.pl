@@ -59,16 +59,6 @@ sub is_rewound ($what, @statements)
     is(differences($oid), '', "$what leaves no trace");
 }
 
-sub is_cloned_again ($what, $why, @statements)
-{
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my $log = -s $node->logfile;
-    my $oid = misuse(@statements);
-    is(recycled($oid), '', "$what is cloned again");
-    like(slurp_file($node->logfile, $log), qr/cloned again, not rewound: .*$why/,
-        "$what: the log says why");
-}
-
 # --- what is rewound ----------------------------------------------------------------------------
 
 is_rewound('reading', 'SELECT count(*) FROM big', 'SELECT * FROM part');
@@ -144,11 +134,11 @@ is($node->query('SELECT count(*) FROM big', database => $database), 5000, 'and i
 $session->query('SELECT testpool.release()');
 $session->quit;
 
-# --- what is cloned again -----------------------------------------------------------------------
+# --- what the cluster keeps of a database is let go of --------------------------------------------
 
-is_cloned_again('a prepared transaction', 'prepared',
+is_rewound('a prepared transaction',
     q{BEGIN; INSERT INTO empty VALUES (1); PREPARE TRANSACTION 'left behind'});
-is_cloned_again('a replication slot', 'slots',
+is_rewound('a replication slot',
     q{SELECT pg_create_logical_replication_slot('left_behind', 'pgoutput')});
 
 # --- crashes ------------------------------------------------------------------------------------
