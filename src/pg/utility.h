@@ -24,6 +24,7 @@ inline void utility(const char* command) {
     portal->visible = false;
     PortalDefineQuery(portal, nullptr, command, tag, plan, nullptr);
     PortalStart(portal, nullptr, 0, InvalidSnapshot);
+    PopActiveSnapshot();  // the portal has its own, which VACUUM gives up
     compat::run_portal(portal);
     PortalDrop(portal, false);
     debug_query_string = nullptr;

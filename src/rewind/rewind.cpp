@@ -218,20 +218,21 @@ void bury_dropped_files() {
     WaitForProcSignalBarrier(EmitProcSignalBarrier(PROCSIGNAL_BARRIER_SMGRRELEASE));
 }
 
-/// What is halfway put back must not be seen by anybody, after a crash either.
+/// What is halfway put back must not be seen by anybody, after a crash either: neither by clients,
+/// nor by autovacuum and background workers.
 void begin_changes(const Job& job) {
     close(job.oid);
-    gate::point_of_no_return();
+    if (job.live) gate::point_of_no_return();
     TESTPOOL_POINT("rewind-closed-to-all");
 }
 
 /// Under sessions nothing is written out, which would wait for the log as well: the test that comes
 /// next writes to the same pages. What stays dirty is looked at again the next time, and so is a
 /// file without a stamp, if need be; neither can be missed.
-void write_out(const Job& job, const Rewind& rewind, Outcome& outcome) {
+void write_out(const Job& job, const Rewind& rewind, bool closed, Outcome& outcome) {
     board::report(Phase::writing);
     rewind.truncate();
-    if (gate::is_past_return()) reopen(job.oid, job.source);
+    if (closed) reopen(job.oid, job.source);
     TESTPOOL_POINT("rewind-truncated");
     bool settle = !job.live;
     if (rewind.changed() && settle) FlushDatabaseBuffers(job.oid);
@@ -264,12 +265,14 @@ bool prepare(const Job& job) {
 
 void run(const Job& job, Outcome& outcome) {
     Rewind rewind(job, outcome);
+    bool closed = false;
     transaction([&] {
         board::report(Phase::looking);
         require_unchanged_template(job);
         rewind.look();
         TESTPOOL_POINT("rewind-looked");
-        if (job.live && rewind.may_have_changed()) begin_changes(job);
+        closed = rewind.may_have_changed();
+        if (closed) begin_changes(job);
         bool mapped = copy_relation_map(job.source, job.oid, job.tablespace);
         if (rewind.needs_checkpoint()) {
             bury_dropped_files();
@@ -290,7 +293,7 @@ void run(const Job& job, Outcome& outcome) {
         TESTPOOL_POINT("rewind-renamed");
     });
     TESTPOOL_POINT("rewind-committed");
-    transaction([&] { write_out(job, rewind, outcome); });
+    transaction([&] { write_out(job, rewind, closed, outcome); });
     if (job.live) gate::uncount(job.oid, rewind.changed_tables());
     if (job.live && !outcome.catalogs) gate::tell(job.oid, rewind.stale_indexes());
     TESTPOOL_POINT("rewind-stamped");

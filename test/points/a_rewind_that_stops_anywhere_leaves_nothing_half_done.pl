@@ -58,6 +58,12 @@ SQL
         "$what: every clone is ready again");
 }
 
+sub set ($setting, $value)
+{
+    $node->query($_) for "ALTER SYSTEM SET $setting = '$value'", 'SELECT pg_reload_conf()';
+    $node->becomes_true("SELECT current_setting('$setting') = '$value'", "$setting is $value");
+}
+
 sub stops ($point, $how, @uses)
 {
     my $what = "at $point, $how";
@@ -94,12 +100,11 @@ for my $how (sort keys %stop)
 {
     stops("rewind-$_", $how, @uses)
       for qw(closed looked buried page-put-back put-back renamed committed truncated flushed stamped);
-    # What cannot be rewound is cloned, in one way or the other.
-    $node->query('ALTER SYSTEM SET testpool.clone_strategy = ' . ($how =~ /killed/ ? 'file_copy' : 'wal_log'));
-    $node->query('SELECT pg_reload_conf()');
-    stops("clone-$_", $how, 'DROP TABLE big CASCADE',
-        q{SELECT pg_create_logical_replication_slot('left_behind', 'pgoutput')})
-      for qw(created flushed);
+    # What is not rewound is cloned, in one way or the other.
+    set('testpool.clone_strategy' => $how =~ /killed/ ? 'file_copy' : 'wal_log');
+    set('testpool.recycle' => 'recreate');
+    stops("clone-$_", $how, 'DROP TABLE big CASCADE') for qw(created flushed);
+    set('testpool.recycle' => 'auto');
 }
 
 $t->finish;

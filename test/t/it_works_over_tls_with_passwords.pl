@@ -71,7 +71,7 @@ is(over_tls('postgres', "SELECT testpool.release('$database')"), '', 'it is rele
 is(over_tls('app~1', 'SELECT v FROM t'), 7, 'a clone is there for who connects to a name');
 like(over_tls('app~1', 'SELECT 1', user => 'stranger', password => 'another'), qr/permission denied for database/,
     'it is private');
-like(over_tls('app~2', 'SELECT 1', user => 'stranger', password => 'another'), qr/permission denied for template/,
+like(over_tls('app~2', 'SELECT 1', user => 'stranger', password => 'another'), qr/permission denied to lease database/,
     'a role without grants gets none');
 like(over_tls('app~3', 'SELECT 1', password => 'wrong'), qr/password authentication failed/,
     'nor does who has a wrong password');

@@ -60,6 +60,10 @@ sub live ()
     use_one($app, 'CREATE TABLE t ()');
     use_one($app, q{BEGIN; CREATE TABLE t (); PREPARE TRANSACTION 'q'},
         "CREATE SUBSCRIPTION s CONNECTION 'host=nowhere password=$secret' PUBLICATION p WITH (connect = false)");
+    my $moved = $app->query('SELECT testpool.acquire()');
+    $node->move_away($moved);
+    $app->query("SELECT testpool.release('$moved')");
+    $node->settle;
     my $kept = $app->query('SELECT testpool.acquire()');
     $app->query("SELECT testpool.recreate('$kept')");
     $app->query("SELECT testpool.keep('$kept', @{[ TestpoolCluster::literal($reason) ]})");
@@ -72,7 +76,7 @@ sub live ()
     $locker->query('BEGIN; LOCK TABLE testpool.database IN EXCLUSIVE MODE');
     my $log = -s $node->logfile;
     $app->query('SELECT testpool.release()');
-    $node->wait_for_log(qr/testpool: canceling statement due to lock timeout/, $log);
+    $node->wait_for_log(qr/testpool: .* failed: canceling statement due to lock timeout/, $log);
     $locker->quit;
     $node->settle;
     $app->query("SELECT testpool.discard($quoted, @{[ TestpoolCluster::literal($reason) ]})");
@@ -101,10 +105,10 @@ my @events = (
     [ LOG     => steward => qr/$template was discarded: $build$because/ ],
     [ LOG     => steward => qr/$template was discarded: $build, reason: template database "nowhere" does not exist/ ],
     [ LOG     => steward => qr/$database was abandoned: $lease/ ],
-    [ LOG     => steward => qr/$database is cloned again, not rewound: it has subscriptions/ ],
+    [ LOG     => steward => qr/$database is cloned again, not rewound: it was moved to another tablespace/ ],
     [ WARNING => steward => qr/$template could not be finalized: database "testpool_template_\d+" has prepared transactions/ ],
     [ WARNING => steward => qr/$database failed: database "nowhere" does not exist/ ],
-    [ WARNING => steward => qr/canceling statement due to lock timeout/ ],
+    [ WARNING => steward => qr/[a-z ]+ failed: canceling statement due to lock timeout/ ],
     [ DEBUG   => steward => qr/$database was leased: $lease/ ],
     [ DEBUG   => steward => qr/$database was kept: $lease$because/ ],
     [ DEBUG   => steward => qr/$database was released: $lease(?:$because)?/ ],

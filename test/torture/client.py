@@ -399,7 +399,8 @@ class Client(threading.Thread):
         """Nobody holds it any more, and it stays."""
         session = self.session_for(holding)
         self.ledger.write("keeps", database=holding.database)
-        self.call(session, "keep", holding.database, "torture")
+        url = self.call(session, "keep", holding.database, "torture")
+        holding.database = url.rsplit("/", 1)[1].split("?")[0]  # what a client had named moves aside
         holding.kept = True
         server.close(session)
         holding.session = None

@@ -77,8 +77,8 @@ def comes_to_rest(events):
                           "SELECT a.pid, backend_type, query, l FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)",
                           "SELECT p FROM pg_prepared_xacts p", "SELECT s FROM pg_replication_slots s"):
             yield from map(str, rows(statement))
-    for (database,) in rows("SELECT database FROM testpool.databases WHERE state = 'kept'"):
-        if database not in kept_on_purpose:
+    for database, leased_as in rows("SELECT database, coalesce(known_as, database) FROM testpool.databases WHERE state = 'kept'"):
+        if leased_as not in kept_on_purpose:
             yield f"{database} is kept, and nobody did that"
         ask("SELECT testpool.release(%s)", database)
     if not server.until(lambda: ask(AT_REST), 60):

@@ -221,6 +221,15 @@ sub build ($node, $hash, $content = 'SELECT', %options)
     return $database;
 }
 
+# Does to a database what no rewind undoes: moves it to another tablespace.
+sub move_away ($node, $database)
+{
+    $node->query(q{SET allow_in_place_tablespaces = on; CREATE TABLESPACE elsewhere LOCATION ''})
+      if $node->query(q{SELECT count(*) FROM pg_tablespace WHERE spcname = 'elsewhere'}) == 0;
+    $node->query("ALTER DATABASE $database SET TABLESPACE elsewhere");
+    return;
+}
+
 # A clock for pass_a_grace.
 sub build_clock ($node) { $node->build('the clock'); }
 
