@@ -93,9 +93,12 @@ struct ShortText {
     }
 };
 
-template <auto... Path>
+template <auto First, auto... Rest>
 auto& member_of(auto& item) {
-    return (item.*....*Path);
+    if constexpr (sizeof...(Rest) == 0)
+        return item.*First;
+    else
+        return member_of<Rest...>(item.*First);
 }
 
 template <class Item, class Member>

@@ -69,9 +69,9 @@ void BulkWriter::write(const ForkName& name, std::span<const BlockNumber> blocks
     while (!blocks.empty()) {
         CHECK_FOR_INTERRUPTS();
         BlockNumber count = run_length(blocks);
-        from.read(blocks[0], count, memory.page(0));
+        from.read(blocks[0], count, memory.all()[0]);
         std::ranges::copy(blocks.first(count), numbers.begin());
-        write({std::span(numbers).first(count), memory.first(count)});
+        write({std::span(numbers).first(count), memory.all().first(count)});
         blocks = blocks.subspan(count);
     }
     from.close();

@@ -14,14 +14,12 @@ constexpr BlockNumber compared_at_once = 32;
 /// Room for so many pages, aligned for direct I/O.
 class PageMemory {
   public:
-    char* page(size_t index) { return pages_[index]; }
-    std::span<char*> first(size_t count) { return std::span(pages_).first(count); }
-    void free() { pfree(memory_); }
-
     PageMemory() {
         char* aligned = reinterpret_cast<char*>(TYPEALIGN(BLCKSZ, memory_));
         for (size_t i = 0; i < pages_.size(); i++) pages_[i] = aligned + i * BLCKSZ;
     }
+    std::span<char*> all() { return pages_; }
+    void free() { pfree(memory_); }
 
   private:
     char* memory_ = static_cast<char*>(palloc(size_t{compared_at_once + 1} * BLCKSZ));
@@ -42,8 +40,10 @@ bool same_page(const char* a, const char* b);
 /// none. What is dirty in shared buffers has to be looked for there.
 template <class Differ>
 void compare(Oid source, Oid target, const ForkName& name, BlockNumber length, Differ differ) {
-    PageMemory ours;
-    PageMemory theirs;
+    PageMemory our_memory;
+    PageMemory their_memory;
+    std::span<char*> ours = our_memory.all();
+    std::span<char*> theirs = their_memory.all();
     Segments from(source, name);
     Segments to(target, name);
     std::array<BlockNumber, compared_at_once> blocks;
@@ -53,20 +53,20 @@ void compare(Oid source, Oid target, const ForkName& name, BlockNumber length, D
         CHECK_FOR_INTERRUPTS();
         BlockNumber left_in_segment = RELSEG_SIZE - first % RELSEG_SIZE;
         pages = std::min({compared_at_once, length - first, left_in_segment});
-        from.read(first, pages, theirs.page(0));
-        to.read(first, pages, ours.page(0));
+        from.read(first, pages, theirs[0]);
+        to.read(first, pages, ours[0]);
         size_t count = 0;
         for (BlockNumber i = 0; i < pages; i++) {
-            if (same_page(ours.page(i), theirs.page(i))) continue;
+            if (same_page(ours[i], theirs[i])) continue;
             blocks[count] = first + i;
-            contents[count++] = theirs.page(i);
+            contents[count++] = theirs[i];
         }
         differ(first, Pages{std::span(blocks).first(count), std::span(contents).first(count)});
     }
     from.close();
     to.close();
-    ours.free();
-    theirs.free();
+    our_memory.free();
+    their_memory.free();
 }
 
 }  // namespace testpool::rewind

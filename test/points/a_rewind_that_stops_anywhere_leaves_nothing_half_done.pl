@@ -100,11 +100,10 @@ for my $how (sort keys %stop)
 {
     stops("rewind-$_", $how, @uses)
       for qw(closed looked buried page-put-back put-back renamed committed truncated flushed stamped);
-    # What is not rewound is cloned, in one way or the other.
+    # What cannot be rewound is cloned, in one way or the other.
     set('testpool.clone_strategy' => $how =~ /killed/ ? 'file_copy' : 'wal_log');
-    set('testpool.recycle' => 'recreate');
-    stops("clone-$_", $how, 'DROP TABLE big CASCADE') for qw(created flushed);
-    set('testpool.recycle' => 'auto');
+    stops("clone-$_", $how, 'DROP TABLE big CASCADE', sub ($database) { $node->move_away($database) })
+      for qw(created flushed);
 }
 
 $t->finish;
