@@ -37,7 +37,8 @@ Lease* on_database(Oid oid) {
 
 /// Runs while the process is still listed as being in its database; the steward allows for that.
 void depart(int /*code*/, Datum /*argument*/) {
-    if (!OidIsValid(MyDatabaseId)) return;
+    // Who was refused on the way in was never there.
+    if (!OidIsValid(MyDatabaseId) || !IsNormalProcessingMode()) return;
     locked(LW_SHARED, [] {
         Lease* lease = on_database(MyDatabaseId);
         if (lease == nullptr) return;
