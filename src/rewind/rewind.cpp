@@ -229,10 +229,10 @@ void begin_changes(const Job& job) {
 /// Under sessions nothing is written out, which would wait for the log as well: the test that comes
 /// next writes to the same pages. What stays dirty is looked at again the next time, and so is a
 /// file without a stamp, if need be; neither can be missed.
-void write_out(const Job& job, const Rewind& rewind, bool closed, Outcome& outcome) {
+void write_out(const Job& job, const Rewind& rewind, Outcome& outcome) {
     board::report(Phase::writing);
     rewind.truncate();
-    if (closed) reopen(job.oid, job.source);
+    reopen(job.oid, job.source);
     TESTPOOL_POINT("rewind-truncated");
     bool settle = !job.live;
     if (rewind.changed() && settle) FlushDatabaseBuffers(job.oid);
@@ -265,14 +265,12 @@ bool prepare(const Job& job) {
 
 void run(const Job& job, Outcome& outcome) {
     Rewind rewind(job, outcome);
-    bool closed = false;
     transaction([&] {
         board::report(Phase::looking);
         require_unchanged_template(job);
         rewind.look();
         TESTPOOL_POINT("rewind-looked");
-        closed = rewind.may_have_changed();
-        if (closed) begin_changes(job);
+        if (rewind.may_have_changed()) begin_changes(job);
         bool mapped = copy_relation_map(job.source, job.oid, job.tablespace);
         if (rewind.needs_checkpoint()) {
             bury_dropped_files();
@@ -293,7 +291,7 @@ void run(const Job& job, Outcome& outcome) {
         TESTPOOL_POINT("rewind-renamed");
     });
     TESTPOOL_POINT("rewind-committed");
-    transaction([&] { write_out(job, rewind, closed, outcome); });
+    transaction([&] { write_out(job, rewind, outcome); });
     if (job.live) gate::uncount(job.oid, rewind.changed_tables());
     if (job.live && !outcome.catalogs) gate::tell(job.oid, rewind.stale_indexes());
     TESTPOOL_POINT("rewind-stamped");

@@ -124,6 +124,14 @@ HeapTuple row_like(HeapTuple source, HeapTuple target, TupleDesc desc, const Nam
     pg_unreachable();
 }
 
+int32 limit_of(Oid database) {
+    Relation databases = table_open(DatabaseRelationId, AccessShareLock);
+    HeapTuple row = newest_database_row(databases, database).row;
+    table_close(databases, AccessShareLock);
+    if (!HeapTupleIsValid(row)) dropped();
+    return reinterpret_cast<Form_pg_database>(GETSTRUCT(row))->datconnlimit;
+}
+
 /// As dropdb() marks a database that it begins to drop.
 void set_limit(Oid database, int32 limit) {
     Relation databases = table_open(DatabaseRelationId, RowExclusiveLock);
@@ -155,9 +163,8 @@ void put_roles(Oid database, std::span<HeapTuple> rows) {
 void close(Oid database) { set_limit(database, compat::invalid_limit); }
 
 void reopen(Oid database, Oid source) {
-    HeapTuple row = SearchSysCacheCopy1(DATABASEOID, ObjectIdGetDatum(source));
-    if (!HeapTupleIsValid(row)) dropped();
-    set_limit(database, reinterpret_cast<Form_pg_database>(GETSTRUCT(row))->datconnlimit);
+    int32 limit = limit_of(source);
+    if (limit_of(database) != limit) set_limit(database, limit);
 }
 
 void copy_shared(Oid source, Oid target, const NameData& name, bool connectable, bool inside) {

@@ -20,7 +20,8 @@ void put_roles(Oid database, std::span<HeapTuple> rows);
 /// Lets nobody connect to the database, at once, until reopen(): whatever becomes of this process,
 /// of its transaction or of the server. It shows as what an interrupted DROP DATABASE leaves.
 void close(Oid database);
-/// Gives it its template's connection limit again, at once.
+/// Gives it its template's connection limit again, at once; also if somebody's DROP DATABASE was
+/// interrupted.
 void reopen(Oid database, Oid source);
 
 }  // namespace testpool::rewind

@@ -57,7 +57,10 @@ $node->query('ALTER TABLE testpool.database RENAME named TO strange');
 kill 'TERM', $steward;
 $node->wait_for_log(qr/reading the tables failed/, $place);
 $node->fails_with('55000', q{SELECT testpool.acquire('app', '1 s')}, 'an acquire hears what is wrong', message => qr/has not the columns/);
-is(scalar(grep { /reading the tables/ } warnings_since($place)), 1, 'the log tells it once');
+# The steward that was ended may have met it, too.
+my %told;
+$told{$_}++ for map { /\[(\d+)\].*reading the tables failed/ ? $1 : () } split /\n/, slurp_file($node->logfile, $place);
+is_deeply([ grep { $_ > 1 } values %told ], [], 'the log of a process tells it once');
 $node->query('ALTER TABLE testpool.database RENAME strange TO named');
 like($session->query(q{SELECT testpool.acquire('app', '60 s')}), qr/^testpool_/, 'when they can be read, all goes on');
 $session->quit;
