@@ -570,6 +570,40 @@ Does not block, but for ALTER DATABASE on it.
 Errors: 22023 bad argument; 42704 unknown database; 55000 not leased, or its template is gone; 42501 another role''s; 25006.
 Privileges: EXECUTE, and the role of the lease or a superuser.';
 
+-- For the clients in clients/: what all of them do with a failed test, in one call.
+CREATE FUNCTION testpool.keep_failed(database text, test text, run text, at_most integer DEFAULT 3,
+                                     OUT url text, OUT changes text)
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    -- One worker of a run at a time counts what is kept, and keeps.
+    SELECT pg_advisory_xact_lock(hashtextextended('testpool.keep_failed ' || run, 0));
+    -- The changes come first: what is kept may have another name.
+    SELECT testpool.keep(keep_failed.database, format('%s: %s', run, test)), before.changes
+      FROM (SELECT coalesce((SELECT string_agg(line, E'\n' ORDER BY number) FILTER (WHERE number <= 20)
+                                    || CASE WHEN count(*) > 20 THEN format(E'\n… and %s more', count(*) - 20) ELSE '' END
+                               FROM (SELECT row_number() OVER () AS number,
+                                            concat_ws(' ', change, kind, nullif(concat_ws('.', schema, name), ''))
+                                            || coalesce(': ' || nullif(concat_ws(', ', detail,
+                                                   CASE WHEN inserted > 0 THEN inserted || ' inserted' END,
+                                                   CASE WHEN updated > 0 THEN updated || ' updated' END,
+                                                   CASE WHEN deleted > 0 THEN deleted || ' deleted' END,
+                                                   CASE WHEN rows > 0 AND coalesce(inserted, 0) = 0 THEN rows || ' rows more' END,
+                                                   CASE WHEN rows < 0 AND coalesce(deleted, 0) = 0 THEN -rows || ' rows fewer' END),
+                                                   ''), '') AS line
+                                       FROM testpool.diff(keep_failed.database)) difference), 'nothing') AS changes
+             WHERE (SELECT count(*) FROM testpool.databases
+                     WHERE state = 'kept' AND starts_with(reason, run || ': ')) < at_most
+            OFFSET 0) before;
+    $$;
+COMMENT ON FUNCTION testpool.keep_failed(text, text, text, integer) IS
+'Keeps the database of a failed test, as keep does, unless enough of the same test run are kept already. Takes effect at once, whatever becomes of the transaction.
+database: a leased database. test: name of the test. run: what all workers of one run have in common and no other run has; both go into the reason that testpool.databases shows. at_most: how many of a run are kept.
+Returns a row. url: the database''s connection URI; null: enough are kept, and nothing has happened. changes: what diff tells, one line for each object, 20 at most; nothing: there are none.
+Blocks while another session keeps one of the same run.
+Errors: 22023 bad argument; 42704 unknown database; 55000 not leased, or its template is gone; 42501 another role''s; 55006 somebody''s transaction is altering a database that has to get another name; 25006.
+Privileges: EXECUTE, also on keep and diff, and the role of the lease or a superuser.';
+
 CREATE FUNCTION testpool.url(database text)
     RETURNS text LANGUAGE c STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'testpool_url';

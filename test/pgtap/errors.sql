@@ -17,7 +17,7 @@ SELECT throws_ok(format(call, argument), '22023')
 SELECT throws_ok(format('SELECT testpool.acquire(%s)', argument), '22023')
   FROM unnest(ARRAY[$$''$$, $$repeat('x', 1025)$$]) argument;
 SELECT throws_ok(format(call, argument), '22023')
-  FROM unnest(ARRAY['SELECT testpool.rewind(%s)', 'SELECT testpool.recreate(%s)', 'SELECT testpool.keep(%s)', 'SELECT testpool.renew(%s)', 'SELECT testpool.url(%s)']) call,
+  FROM unnest(ARRAY['SELECT testpool.rewind(%s)', 'SELECT testpool.recreate(%s)', 'SELECT testpool.keep(%s)', 'SELECT testpool.renew(%s)', $$SELECT testpool.keep_failed(%s, 'test', 'run')$$, 'SELECT testpool.url(%s)']) call,
        unnest(ARRAY['NULL', $$''$$, $$repeat('x', 64)$$]) argument;
 SELECT throws_ok(format('SELECT testpool.alias(%s, %s)', name, hash), '22023')
   FROM unnest(ARRAY['NULL', $$''$$, $$repeat('x', 64)$$, $$'n'$$]) name,
@@ -39,6 +39,7 @@ SELECT throws_ok(call, '42704') FROM unnest(ARRAY[
     $$ SELECT testpool.rewind('pgtap: nothing') $$,
     $$ SELECT testpool.recreate('pgtap: nothing') $$,
     $$ SELECT testpool.keep('pgtap: nothing') $$,
+    $$ SELECT testpool.keep_failed('pgtap: nothing', 'test', 'run') $$,
     $$ SELECT testpool.renew('pgtap: nothing') $$,
     $$ SELECT testpool.url('pgtap: nothing') $$]) call;
 
@@ -68,6 +69,7 @@ SELECT throws_ok(call, '25006') FROM unnest(ARRAY[
     $$ SELECT testpool.init_template('h') $$, $$ SELECT testpool.finalize('h') $$,
     $$ SELECT testpool.discard('h') $$, $$ SELECT testpool.alias('n', 'h') $$, $$ SELECT testpool.acquire() $$, $$ SELECT testpool.release() $$,
     $$ SELECT testpool.rewind('d') $$, $$ SELECT testpool.recreate('d') $$, $$ SELECT testpool.renew('d') $$, $$ SELECT testpool.keep('d') $$,
+    $$ SELECT testpool.keep_failed('d', 'test', 'run') $$,
     $$ SELECT testpool.prewarm('h', 1) $$, $$ SELECT testpool.reset() $$]) call;
 SELECT lives_ok('SELECT testpool.url(current_database())');
 SELECT lives_ok('SELECT testpool.version()');

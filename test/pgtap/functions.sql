@@ -15,6 +15,7 @@ INSERT INTO contract VALUES
     ('renew', 'text', 'database text', 'void', 'v', 'u'),
     ('keep', 'text, text', 'database text, reason text DEFAULT NULL::text', 'text', 'v', 'u'),
     ('diff', 'text', 'database text', 'setof testpool.difference', 'v', 'u'),
+    ('keep_failed', 'text, text, text, integer', 'database text, test text, run text, at_most integer DEFAULT 3, OUT url text, OUT changes text', 'record', 'v', 'u'),
     ('url', 'text', 'database text', 'text', 's', 'r'),
     ('prewarm', 'text, integer', 'hash text, count integer', 'integer', 'v', 'u'),
     ('reset', '', '', 'void', 'v', 'u'),
@@ -37,7 +38,7 @@ SELECT is(pg_get_function_arguments(p.oid), defaults, format('%s(%s): names and 
   FROM contract JOIN pg_proc p ON p.proname = name AND p.pronamespace = 'testpool'::regnamespace;
 SELECT function_returns('testpool'::name, name::name, result) FROM contract;
 SELECT function_lang_is('testpool'::name, name::name, string_to_array(arguments, ', ')::name[],
-                        'c') FROM contract;
+                        CASE name WHEN 'keep_failed' THEN 'sql' ELSE 'c' END) FROM contract;
 SELECT is(p.provolatile, volatility, format('%s: volatility', name))
   FROM contract JOIN pg_proc p ON p.proname = name AND p.pronamespace = 'testpool'::regnamespace;
 SELECT is(p.proparallel, parallel, format('%s: parallel safety', name))

@@ -63,6 +63,20 @@ SELECT state, reason FROM testpool.databases WHERE database = :'clone';
 SELECT testpool.release(:'clone');
 SELECT testpool_test.eventually(format('coalesce(testpool_test.state_of(%L), ''gone'') <> ''kept''', :'clone'));
 
+-- keep_failed() keeps some of a run, tells what the tests did, and leaves the others as they are.
+SELECT testpool.acquire('looked at') AS first, testpool.acquire('looked at') AS second, testpool.acquire('looked at') AS third \gset
+\c :"first"
+CREATE TABLE evidence AS SELECT 42 AS answer;
+\c :"home"
+SELECT (keep_failed).url = testpool.url(:'first') AS "the same", substring((keep_failed).changes FROM '.*evidence: 1') AS changes
+  FROM testpool.keep_failed(:'first', 'test_cart', 'run 1', 1);
+SELECT url, changes FROM testpool.keep_failed(:'second', 'test_pay', 'run 1', 1);
+SELECT testpool_test.state_of(:'second');
+SELECT url IS NOT NULL, changes FROM testpool.keep_failed(:'third', 'test_pay', 'run 2', 1);
+SELECT state, reason FROM testpool.databases WHERE state = 'kept' ORDER BY reason;
+SELECT testpool.release(database) FROM testpool.databases WHERE state IN ('kept', 'leased');
+SELECT testpool_test.eventually('NOT EXISTS (SELECT FROM testpool.databases WHERE state IN (''kept'', ''leased''))');
+
 -- A template that is discarded leaves a kept clone alone.
 SELECT testpool.acquire('looked at') AS clone \gset
 SELECT testpool.keep(:'clone') IS NOT NULL;
