@@ -31,10 +31,11 @@ include $(PGXS)
 CONTRIB_TESTDB = $(or $(PGDATABASE),postgres)
 ISOLATION_TESTDB = $(CONTRIB_TESTDB)
 
-.PHONY: gateway install-gateway test-gateway demo test torture lint coverage bench matrix docker packages preloads dist
+.PHONY: gateway install-gateway test-gateway test-clients demo test torture lint coverage bench matrix docker packages preloads dist
 gateway: ; $(MAKE) -C gateway PG_CONFIG=$(PG_CONFIG)
 install-gateway: ; $(MAKE) -C gateway install PG_CONFIG=$(PG_CONFIG)
 test-gateway: ; gateway/test/run
+test-clients: ; clients/test/run $(CLIENTS)
 demo: ; examples/demo/run
 test: ; test/run
 torture: ; test/setup build test && test/torture/run $(TORTURE)
