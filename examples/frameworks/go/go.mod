@@ -1,8 +1,11 @@
 module shop
 
-go 1.22
+go 1.22.0
 
-require github.com/jackc/pgx/v5 v5.7.1
+require (
+	github.com/jackc/pgx/v5 v5.7.1
+	github.com/testpool/testpool/clients/go v0.1.0
+)
 
 require (
 	github.com/jackc/pgpassfile v1.0.0 // indirect
@@ -12,3 +15,5 @@ require (
 	golang.org/x/sync v0.8.0 // indirect
 	golang.org/x/text v0.18.0 // indirect
 )
+
+replace github.com/testpool/testpool/clients/go => ../../../clients/go

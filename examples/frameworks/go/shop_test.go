@@ -2,63 +2,43 @@
 package shop
 
 import (
-	"context"
-	"os"
-	"slices"
+	"database/sql"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	testpool "github.com/testpool/testpool/clients/go"
 )
 
-var (
-	ctx  = context.Background()
-	hash = os.Getenv("SCHEMA_HASH")
-	home *pgxpool.Pool
-)
-
-func TestMain(m *testing.M) {
-	var err error
-	if home, err = pgxpool.New(ctx, "dbname=postgres"); err != nil {
-		panic(err)
+func add(t *testing.T, db *sql.DB, name string) {
+	if _, err := db.Exec("INSERT INTO item (name) VALUES ($1), ('shared')", name); err != nil {
+		t.Fatal(err)
 	}
-	code := m.Run()
-	home.Close()
-	os.Exit(code)
 }
 
-func connect(t *testing.T) *pgx.Conn {
-	t.Helper()
-	var name string
-	if err := home.QueryRow(ctx, "SELECT testpool.acquire($1)", hash).Scan(&name); err != nil {
+func names(t *testing.T, db *sql.DB) (names string) {
+	if err := db.QueryRow("SELECT string_agg(name, ' ' ORDER BY id) FROM item").Scan(&names); err != nil {
 		t.Fatal(err)
 	}
-	db, err := pgx.Connect(ctx, "dbname="+name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		db.Close(ctx)
-		if _, err := home.Exec(ctx, "SELECT testpool.release($1)", name); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
+	return names
 }
 
 func TestFindsTheTemplateAndItsOwnRows(t *testing.T) {
 	for _, name := range []string{"pear", "plum", "fig", "date"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			db := connect(t)
-			if _, err := db.Exec(ctx, "INSERT INTO item (name) VALUES ($1), ('shared')", name); err != nil {
-				t.Fatal(err)
-			}
-			rows, _ := db.Query(ctx, "SELECT name FROM item ORDER BY id")
-			names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-			if err != nil || !slices.Equal(names, []string{"apple", name, "shared"}) {
-				t.Error(names, err)
+			db := testpool.New(t, testpool.Config{}, testpool.SQL("../migrations"))
+			add(t, db, name)
+			if got := names(t, db); got != "apple "+name+" shared" {
+				t.Error(got)
 			}
 		})
+	}
+}
+
+func TestFailsOnPurpose(t *testing.T) {
+	db := testpool.New(t, testpool.Config{}, testpool.SQL("../migrations"))
+	add(t, db, "evidence")
+	if got := names(t, db); got != "apple" {
+		t.Error(got)
 	}
 }

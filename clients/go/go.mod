@@ -1,0 +1,3 @@
+module github.com/testpool/testpool/clients/go
+
+go 1.22.0
