@@ -179,8 +179,7 @@ SELECT d.name AS database,
        d.application AS application_name,
        d.client,
        d.leased_at,
-       (SELECT count(*)::integer FROM pg_stat_activity a
-         WHERE a.datid = d.oid AND a.backend_type IN ('client backend', 'walsender')) AS sessions,
+       coalesce(a.sessions, 0) AS sessions,
        d.created_at,
        d.ready_at,
        d.reason,
@@ -193,7 +192,10 @@ SELECT d.name AS database,
        d.known_as,
        d.sessions_ended
   FROM testpool.database d
-  JOIN testpool.template t ON t.id = d.template;
+  JOIN testpool.template t ON t.id = d.template
+  -- All at once: to look at every session for each of a thousand databases would take a while.
+  LEFT JOIN (SELECT datid, count(*)::integer AS sessions FROM pg_stat_activity
+              WHERE backend_type IN ('client backend', 'walsender') GROUP BY datid) a ON a.datid = d.oid;
 
 CREATE TYPE testpool.tally AS (
     template              integer,

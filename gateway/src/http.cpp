@@ -44,6 +44,30 @@ int hex_digit(char letter) {
     return -1;
 }
 
+int base64_digit(char letter) {
+    if (letter >= 'A' && letter <= 'Z') return letter - 'A';
+    if (letter >= 'a' && letter <= 'z') return letter - 'a' + 26;
+    if (letter >= '0' && letter <= '9') return letter - '0' + 52;
+    if (letter == '+') return 62;
+    return letter == '/' ? 63 : -1;
+}
+
+std::string base64_decoded(std::string_view text) {
+    std::string result;
+    unsigned bits = 0;
+    int count = 0;
+    for (char letter : text) {
+        int digit = base64_digit(letter);
+        if (digit < 0) break;
+        bits = (bits << 6 | static_cast<unsigned>(digit)) & 0xFFFFFFU;
+        count += 6;
+        if (count < 8) continue;
+        count -= 8;
+        result += static_cast<char>(bits >> count & 0xFFU);
+    }
+    return result;
+}
+
 std::string decoded(const std::string& part) {
     std::string text;
     for (size_t i = 0; i < part.size(); i++) {
@@ -111,6 +135,19 @@ std::vector<std::string> parts_of(const std::string& target) {
         at = end;
     }
     return parts;
+}
+
+std::string basic_password(const std::string& authorization) {
+    constexpr std::string_view scheme = "Basic ";
+    if (!authorization.starts_with(scheme)) return "";
+    std::string given = base64_decoded(std::string_view(authorization).substr(scheme.size()));
+    size_t colon = given.find(':');
+    return colon == std::string::npos ? "" : given.substr(colon + 1);
+}
+
+bool is_cross_site(const httplib::Request& request) {
+    std::string site = request.get_header_value("Sec-Fetch-Site");
+    return site == "cross-site" || site == "same-site";
 }
 
 bool equal_secret(const std::string& given, const std::string& wanted) {

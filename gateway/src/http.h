@@ -25,6 +25,13 @@ int socket_of(const httplib::Request& request);
 /// The path's parts between slashes, decoded; one slash at its end counts for nothing.
 std::vector<std::string> parts_of(const std::string& target);
 
+/// The password of `Authorization: Basic …`, with which browsers answer when they are asked who it
+/// is.
+std::string basic_password(const std::string& authorization);
+
+/// Whether it was somebody else's page that had a browser send this.
+bool is_cross_site(const httplib::Request& request);
+
 /// Compares in a time that does not tell how much of it is equal.
 bool equal_secret(const std::string& given, const std::string& wanted);
 

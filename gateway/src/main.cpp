@@ -13,6 +13,7 @@
 #include "health.h"
 #include "metrics.h"
 #include "options.h"
+#include "page/page.h"
 #include "pool.h"
 #include "router.h"
 #include "server_settings.h"
@@ -70,10 +71,12 @@ int run(const Options& options) {
     Pool pool(options);
     Templates templates(pool);
     Metrics metrics(pool);
+    page::Watch watch(pool);
     Router router;
     api::define(router, templates);
     health::define(router, pool);
     metrics.define(router);
+    page::define(router, pool, watch);
     router.require(options.token);
 
     httplib::Server server;
@@ -90,9 +93,11 @@ int run(const Options& options) {
         server.stop();
     }).detach();
     std::thread housekeeper([&pool] { housekeep(pool); });
+    std::thread watcher([&watch] { watch.run(); });
     int status = listen(server, options);
     stop::begin();
     housekeeper.join();
+    watcher.join();
     return status;
 }
 

@@ -72,7 +72,9 @@ void Router::add(const std::string& method, const std::string& pattern, Handler 
 
 bool Router::may_call(const Route& route, const httplib::Request& request) const {
     if (token_.empty() || route.open) return true;
-    return http::equal_secret(request.get_header_value("Authorization"), "Bearer " + token_);
+    std::string given = request.get_header_value("Authorization");
+    return http::equal_secret(given, "Bearer " + token_) ||
+           http::equal_secret(http::basic_password(given), token_);
 }
 
 /// Returns the pattern that the path is of.
@@ -91,10 +93,15 @@ std::string Router::dispatch(const httplib::Request& request, httplib::Response&
             continue;
         }
         if (!may_call(route, request)) {
+            // Browsers know the first of these.
+            response.set_header("WWW-Authenticate", "Basic realm=\"testpool\"");
             response.set_header("WWW-Authenticate", "Bearer");
             http::answer_error(response, 401, "Unauthorized");
             return pattern;
         }
+        // A browser that knows the token, or needs none, is nobody else's tool.
+        if (method != "GET" && http::is_cross_site(request))
+            throw Refusal(403, "a page of another site may change nothing here");
         Call call{request, response, body, std::move(*named)};
         route.handler(call);
         return pattern;
