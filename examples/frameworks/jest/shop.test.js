@@ -1,9 +1,9 @@
-const { useDatabase } = require('./database');
+const shop = require('./shop');
 
-const own = useDatabase();
+afterAll(shop.close);
 
 test.each(['pear', 'plum', 'fig', 'date'])('finds the template and its own rows: %s', async (name) => {
-  await own.db.query("INSERT INTO item (name) VALUES ($1), ('shared')", [name]);
-  const { rows } = await own.db.query('SELECT name FROM item ORDER BY id');
-  expect(rows.map((row) => row.name)).toEqual(['apple', name, 'shared']);
+  await shop.add(name);
+  await shop.add('shared');
+  expect(await shop.names()).toEqual(['apple', name, 'shared']);
 });

@@ -1,0 +1,1 @@
+export default { test: { globalSetup: 'testpool/vitest/run', setupFiles: ['testpool/vitest'] } };
