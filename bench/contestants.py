@@ -82,19 +82,21 @@ def own_database(name, clean):
     return Contestant(name, {"database": ["bench_own_:client"]}, clean=clean)
 
 
-def furnish(template, clients, ready, integresql_service=None):
+def furnish(template, clients, ready, integresql_service=None, recreate=True):
     """Makes what the contestants need: the template, pools, a shared database and one for each client.
-    Returns the contestants, IntegreSQL among them if there is one."""
+    Returns the contestants, IntegreSQL among them if there is one, and not those that recreate if they
+    are not wanted."""
     server.configure(pool_size=ready)
     server.sql("CREATE EXTENSION testpool")
     server.sql(SETTLE)
     database = template.build()
     server.value(f"SELECT testpool.prewarm('{template.name}', {ready})")
     again = f"{template.name}, recreate"
-    server.configure(recycle="recreate")  # only what was cloned for a rewind can be rewound
-    template.build_again(again)
-    server.value(f"SELECT testpool.prewarm('{again}', {ready})")
-    server.configure(recycle="auto")
+    if recreate:
+        server.configure(recycle="recreate")  # only what was cloned for a rewind can be rewound
+        template.build_again(again)
+        server.value(f"SELECT testpool.prewarm('{again}', {ready})")
+        server.configure(recycle="auto")
     for name in ["bench_shared"] + [f"bench_own_{number}" for number in range(clients)]:
         server.sql(f"CREATE DATABASE {name} TEMPLATE {database}")
     tables = [table for (table,) in server.sql(
@@ -105,7 +107,7 @@ def furnish(template, clients, ready, integresql_service=None):
         Contestant(SHARED, {"database": ["bench_shared"]}, clean=lambda test: statements(test.drop)),
         Contestant(ROLLBACK, {"database": ["bench_shared"]}, wrap=(("BEGIN",), ("ROLLBACK",))),
         testpool(template.name, "auto", REWIND),
-        testpool(again, "recreate", RECREATE),
+        *([testpool(again, "recreate", RECREATE)] if recreate else []),
         own_database("DELETE from the dirty table",
                      lambda test: None if test.delete is None else statements(test.delete, test.drop)),
         own_database("TRUNCATE of all tables", lambda test: statements(test.drop, truncate)),

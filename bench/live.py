@@ -24,7 +24,7 @@ def stays(contestant):
 
 
 def field_of(template, clients, ready):
-    field = contestants.furnish(template, clients, ready)
+    field = contestants.furnish(template, clients, ready, recreate=False)
     lease = next(each for each in field if each.name == contestants.REWIND)
     live = {"take": lease.steps["take"], "give": lease.steps["give"], "finish": lease.steps["finish"]}
     return [*(stays(each) for each in field if each.name in STAYING), lease,
@@ -36,7 +36,7 @@ def field_of(template, clients, ready):
 def main(folder, name, clients, rounds, seconds):
     template = next(template for template in templates.ALL if template.name == name)
     clients = int(clients)
-    ready = clients + 2
+    ready = clients + 1
     field = field_of(template, clients, ready)
     fsync = server.measuring()
     results.describe(folder, "live")

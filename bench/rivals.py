@@ -128,11 +128,11 @@ def tax(rows):
 
 def live(rows):
     parts = ["## Live: tests on a connection that stays open\n\n"
-             f"{rows[0]['clients']} clients, template of {rows[0]['template']}; one contestant connects for each test. In brackets\n"
-             f"the isolation tax. Median of the rounds ({len(distinct(rows, 'round'))} at most).\n"]
-    for (fsync,) in distinct(rows, "fsync"):
-        of = [row for row in rows if row["fsync"] == fsync]
-        parts += [f"### fsync {fsync}\n", tax_table(of, "test"),
+             f"{rows[0]['clients']} clients; one contestant connects for each test. In brackets the isolation tax. Median of the\n"
+             f"rounds ({len(distinct(rows, 'round'))} at most).\n"]
+    for template, fsync in distinct(rows, "template", "fsync"):
+        of = [row for row in rows if row["template"] == template and row["fsync"] == fsync]
+        parts += [f"### Template of {template}, fsync {fsync}\n", tax_table(of, "test"),
                   "Cleaning up after one test, as the client sees it; ms (least–largest of the rounds' medians):\n",
                   table(["", *TESTS_LIVE], [[contestant, *(ms_spread(column(of, "clean_p50_us", contestant=contestant, test=test))
                                                            for test in TESTS_LIVE)]
