@@ -7,6 +7,8 @@ at with strace while it does the same thing so many times:
   acquire + release   the session that calls them, and the steward; a release of what was not changed
   unchanged           the worker that finds out that nothing was changed
   small change        the worker that rewinds what 20 inserts, 10 updates and a delete have changed
+  elsewhere           a session that is in no leased database and runs a query, between live rewinds, and alone:
+                      the gates of others cost it nothing
 """
 
 import signal
@@ -68,6 +70,12 @@ def small_changes(session, lease):
         session.ask(f"SELECT testpool.recreate('{lease}')")
 
 
+def queries(session, other, between):
+    for _ in range(TIMES):
+        other.ask(between)
+        session.ask("SELECT count(*) FROM pg_class WHERE relname = 'pg_class'")
+
+
 def measure():
     server.configure(pool_size=2, pool_max=2)  # the lease below and one more: nothing is cloned meanwhile
     server.sql("CREATE EXTENSION testpool")
@@ -81,8 +89,12 @@ def measure():
     steward, worker = pids["testpool steward"], pids["testpool worker"]
     own, stewards, unchanged = traced([session.pid, steward, worker], lambda: cycles(session))
     [small] = traced([worker], lambda: small_changes(session, lease))
+    other = Session()
+    [alone] = traced([session.pid], lambda: queries(session, other, "SELECT pg_sleep(0.001)"))
+    [beside] = traced([session.pid], lambda: queries(session, other, f"SELECT testpool.rewind('{lease}')"))
     return {"acquire + release, session": own, "acquire + release, steward": stewards,
-            "unchanged, worker": unchanged, "small change, worker": small}
+            "unchanged, worker": unchanged, "small change, worker": small,
+            "elsewhere, alone": alone, "elsewhere, beside live rewinds": beside}
 
 
 def forbidden():
