@@ -204,14 +204,8 @@ std::string Connection::cancel() {
     }
 }
 
-Rows Connection::query(const char* sql, const std::vector<std::string>& parameters,
-                       const Patience& patience) {
-    std::vector<const char*> values;
-    values.reserve(parameters.size());
-    for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
-    if (PQsendQueryParams(connection_.get(), sql, static_cast<int>(values.size()), nullptr,
-                          values.data(), nullptr, nullptr, 0) == 0)
-        fail("the connection was lost");
+/// Waits for what was sent.
+Rows Connection::answer(const Patience& patience) {
     try {
         send(patience);
         wait_until_answered(patience);
@@ -226,6 +220,30 @@ Rows Connection::query(const char* sql, const std::vector<std::string>& paramete
         throw;
     }
     return collect();
+}
+
+const std::string& Connection::prepared(const char* sql, const Patience& patience) {
+    auto found = prepared_.find(sql);
+    if (found != prepared_.end()) return found->second;
+    std::string name = "statement " + std::to_string(statements_++);
+    if (PQsendPrepare(connection_.get(), name.c_str(), sql, 0, nullptr) == 0)
+        fail("the connection was lost");
+    answer(patience);
+    return prepared_.emplace(sql, name).first->second;
+}
+
+Rows Connection::query(const char* sql, const std::vector<std::string>& parameters,
+                       const Patience& patience) {
+    std::vector<const char*> values;
+    values.reserve(parameters.size());
+    for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
+    int count = static_cast<int>(values.size());
+    int sent = count == 0 ? PQsendQueryParams(connection_.get(), sql, 0, nullptr, nullptr, nullptr,
+                                              nullptr, 0)
+                          : PQsendQueryPrepared(connection_.get(), prepared(sql, patience).c_str(),
+                                                count, values.data(), nullptr, nullptr, 0);
+    if (sent == 0) fail("the connection was lost");
+    return answer(patience);
 }
 
 }  // namespace gateway

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,8 +43,8 @@ class Connection {
     /// Connects. Throws SqlError, or Cancelled.
     Connection(const Options& options, const Patience& patience);
 
-    /// Runs one statement with parameters $1, $2 … Throws SqlError, Cancelled, or Refusal (503) at
-    /// the deadline.
+    /// Runs one statement with parameters $1, $2 …, which is planned once for each connection.
+    /// Throws SqlError, Cancelled, or Refusal (503) at the deadline.
     Rows query(const char* sql, const std::vector<std::string>& parameters,
                const Patience& patience);
     /// False if it is lost; it is not asked, only looked at.
@@ -56,6 +57,8 @@ class Connection {
 
   private:
     void connect(const Patience& patience);
+    const std::string& prepared(const char* sql, const Patience& patience);
+    Rows answer(const Patience& patience);
     void send(const Patience& patience);
     void wait_until_answered(const Patience& patience);
     std::string cancel();
@@ -63,6 +66,8 @@ class Connection {
     Rows collect();
 
     std::unique_ptr<PGconn, void (*)(PGconn*)> connection_{nullptr, PQfinish};
+    std::map<std::string, std::string, std::less<>> prepared_;  // statements, and their names
+    int statements_ = 0;  // names that were used, also those of which nobody knows how it ended
 };
 
 }  // namespace gateway

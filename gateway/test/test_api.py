@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from gateway import Gateway, name_of, run
+from gateway import Gateway, name_of, run, server, until
 
 pytestmark = pytest.mark.usefixtures("clean")
 
@@ -104,6 +104,8 @@ def test_a_returned_database_comes_back_as_it_is(gateway, way):
     gateway.build("h")
     first = gateway.fresh("h")
     run(first, "INSERT INTO t VALUES (7)")
+    inside = "SELECT sessions FROM testpool.databases WHERE database = %s"
+    until(lambda: server(inside, (name_of(first),)) == [(0,)], "nobody is in it any more")
     for _ in range(2):  # returning it twice does no harm
         if way == "unlock":
             assert gateway.unlock("h", first["id"]).status_code == 204
