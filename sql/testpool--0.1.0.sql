@@ -42,6 +42,7 @@ CREATE TABLE testpool.template (
     reason        text,
     failures      integer NOT NULL DEFAULT 0,
     retry_at      timestamptz,
+    warning       text,
     proof         bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
@@ -105,6 +106,7 @@ COMMENT ON COLUMN testpool.template.strategy_reason IS 'What that was chosen by'
 COMMENT ON COLUMN testpool.template.reason IS 'Why it was discarded';
 COMMENT ON COLUMN testpool.template.failures IS 'Clones that failed since the last one that worked';
 COMMENT ON COLUMN testpool.template.retry_at IS 'No clone, or no drop, is tried before';
+COMMENT ON COLUMN testpool.template.warning IS 'What finalize could not do: how many relations could not be analyzed, which was the first, and why';
 COMMENT ON COLUMN testpool.template.proof IS 'Fingerprint of id and OID on this server; a row without it is not testpool''s';
 
 COMMENT ON TABLE testpool.database IS
@@ -161,7 +163,8 @@ SELECT t.hash,
        t.claimed_at,
        t.finalized_at,
        t.discarded_at,
-       t.reason
+       t.reason,
+       t.warning
   FROM testpool.template t
   LEFT JOIN testpool.template b ON b.id = t.base
   LEFT JOIN testpool.database d ON d.template = t.id
@@ -372,6 +375,7 @@ COMMENT ON COLUMN testpool.templates.claimed_at IS 'When the build was claimed';
 COMMENT ON COLUMN testpool.templates.finalized_at IS 'When it became ready to clone';
 COMMENT ON COLUMN testpool.templates.discarded_at IS 'When it was given up or removed';
 COMMENT ON COLUMN testpool.templates.reason IS 'Why it was discarded';
+COMMENT ON COLUMN testpool.templates.warning IS 'What finalize could not do: how many relations could not be analyzed, which was the first, and why';
 
 COMMENT ON VIEW testpool.databases IS 'Clones: state, lease holder, sessions inside, times';
 COMMENT ON COLUMN testpool.databases.database IS 'Name of the database';
@@ -449,7 +453,7 @@ CREATE FUNCTION testpool.finalize(hash text)
     RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'testpool_finalize';
 COMMENT ON FUNCTION testpool.finalize(text) IS
-'Seals a template that is built: ends the sessions inside, refuses connections, runs VACUUM (FREEZE, ANALYZE) unless testpool.vacuum_templates is off, and lets the pool fill. Takes effect at once, whatever becomes of the transaction; once more is no error.
+'Seals a template that is built: ends the sessions inside, refuses connections, runs VACUUM (FREEZE, ANALYZE) unless testpool.vacuum_templates is off, and lets the pool fill. A relation that cannot be analyzed, because a function in an index fails, is frozen all the same; a warning (01000) names it. Takes effect at once, whatever becomes of the transaction; once more is no error.
 hash: as given to init_template. Returns nothing.
 Blocks, interruptibly, until the template is ready.
 Errors: 22023 bad argument; 55000 nobody claimed this build, or it was discarded; 42501 it is another role''s; 55006 a prepared transaction or a session that does not end is inside, or somebody''s transaction is altering the database; 53000 no background worker is free; 25006.

@@ -119,6 +119,11 @@ Statement<0> the_server[] = {
 /// What failed, and what was left behind.
 Statement<0> trouble[] = {
     {R"(
+        SELECT format('Template %s lacks statistics, so plans in its clones may be worse: %s.',
+                      coalesce(name, left(hash, 24)), warning)
+          FROM testpool.templates WHERE state = 'finalized' AND warning IS NOT NULL)",
+     {}},
+    {R"(
         SELECT format('Failures with template %s: %s; the last at %s: %s.',
                       coalesce(s.template, left(s.hash, 24)), s.failures, s.last_error_at::timestamptz(0), s.last_error)
           FROM testpool.stats s WHERE s.failures > 0)",

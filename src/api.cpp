@@ -141,6 +141,17 @@ void warn_of_strangers() {
                  "nobody needs them; testpool never will.")));
 }
 
+/// The template is there, but some plans will lack statistics.
+void warn_of_plans(const char* hash, const char* warning) {
+    ereport(
+        WARNING,
+        (errmsg("template \"%s\" was finalized: %s", errors::shown(hash), warning),
+         errhint(
+             "Where a name was not found: functions are run with the search_path \"pg_catalog, pg_temp\": "
+             "name what is in other schemas with the schema, or SET search_path "
+             "for the function.")));
+}
+
 /// The hash that acquire() was given or finds in testpool.template; none: the steward chooses.
 void set_acquired_hash(Request& request, FunctionCallInfo fcinfo) {
     if (const char* hash = optional_text(fcinfo, 0))
@@ -175,6 +186,7 @@ Datum testpool_finalize(PG_FUNCTION_ARGS) {
     set_hash(request, required_text(fcinfo, 0, "a template's hash"));
     Reply reply = session::ask(request);
     session::forget_grant(reply.subject);
+    if (reply.message[0] != '\0') warn_of_plans(request.hash, reply.message);
     PG_RETURN_VOID();
 }
 

@@ -92,6 +92,7 @@ constexpr std::array template_columns = {
     column<Plain, &Template::reason>("reason"),
     column<Plain, &Template::failures>("failures"),
     column<Time, &Template::retry_at>("retry_at"),
+    column<Plain, &Template::warning>("warning"),
     Column<Template>{"proof", write_proof, read_proof},
 };
 

@@ -406,7 +406,8 @@ void seal(const Job& job, int desk, Outcome& outcome) {
         refuse_prepared(job);
         TESTPOOL_POINT("seal-closed");
         board::report(Phase::vacuuming);
-        if (job.vacuum) visitor::visit(desk, job.oid, Visit::vacuum);
+        outcome = visitor::visit(desk, job.oid,
+                                 job.vacuum ? Visit::vacuum : Visit::freeze_catalogs);
         visitor::visit(desk, job.oid, Visit::connect);  // makes the relation-cache file
         look_and_mark(job, outcome);
     });

@@ -207,10 +207,11 @@ void define() {
     DefineCustomBoolVariable("testpool.rewind_on_discard",
                              "DISCARD ALL in a leased database rewinds it, too.", nullptr,
                              &rewind_on_discard, false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
-    DefineCustomBoolVariable("testpool.vacuum_templates",
-                             "Runs VACUUM (FREEZE, ANALYZE) in a template when it is finalized.",
-                             "Turn it off for huge templates that are vacuumed already.",
-                             &vacuum_templates, true, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomBoolVariable(
+        "testpool.vacuum_templates",
+        "Runs VACUUM (FREEZE, ANALYZE) in a template when it is finalized.",
+        "For huge templates that are vacuumed already turn it off: catalogs are frozen then.",
+        &vacuum_templates, true, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 }
 
 }  // namespace testpool::settings

@@ -42,6 +42,7 @@ struct Template {
     const char* reason;
     int32 failures;
     TimestampTz retry_at;
+    const char* warning;  // of what finalize could not do
 
     // Not in the catalog:
     ItemPointerData row_at;    // where the catalog has it

@@ -7,6 +7,7 @@
 #include "pg/pinned.h"
 #include "pg/spi.h"
 #include "pg/utility.h"
+#include "vacuum.h"
 
 namespace testpool::visitor {
 
@@ -35,25 +36,6 @@ template <class Work>
 void for_each_name(Statement<0>& statement, Work work) {
     ListCell* cell = nullptr;
     foreach (cell, names_in(statement)) work(static_cast<const char*>(lfirst(cell)));
-}
-
-/// Autovacuum cleans the shared catalogs from within any database, and notes their sizes in that
-/// database's pg_class: sealed templates and clean clones would change. Other databases are left.
-void leave_shared_catalogs_alone() {
-    static Statement<0> shared{
-        "SELECT relname FROM pg_catalog.pg_class WHERE relisshared AND relkind = 'r'", {}};
-    SetConfigOption("allow_system_table_mods", "on", PGC_SUSET, PGC_S_OVERRIDE);
-    for_each_name(shared, [](const char* catalog) {
-        utility_without_triggers(psprintf(
-            "ALTER TABLE pg_catalog.%s SET (autovacuum_enabled = off)", quote_identifier(catalog)));
-    });
-}
-
-/// The second time freezes what the first time wrote: the statistics.
-void vacuum() {
-    transaction(leave_shared_catalogs_alone);
-    transaction([] { utility("VACUUM (FREEZE, ANALYZE)"); });
-    transaction([] { utility("VACUUM (FREEZE)"); });
 }
 
 void roll_back_prepared() {
@@ -87,11 +69,12 @@ void drop_subscriptions() {
     });
 }
 
-void do_visit(Visit visit) {
+void do_visit(Visit visit, Outcome& outcome) {
     switch (visit) {
         case Visit::vacuum:
-            vacuum();
-            return;
+            return vacuum::everything(outcome);
+        case Visit::freeze_catalogs:
+            return vacuum::catalogs();
         case Visit::evict:
             roll_back_prepared();
             drop_subscriptions();
@@ -102,9 +85,16 @@ void do_visit(Visit visit) {
     }
 }
 
+/// The database that was visited may have another encoding than this one.
+void make_readable(char* text) {
+    if (pg_verifymbstr(text, static_cast<int>(strlen(text)), true)) return;
+    std::replace_if(
+        text, text + strlen(text), [](unsigned char c) { return c >= 0x80; }, '?');
+}
+
 }  // namespace
 
-void visit(int desk, Oid database, Visit visit) {
+Outcome visit(int desk, Oid database, Visit visit) {
     board::set_visit(desk, visit);
     BackgroundWorker process{};
     process.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
@@ -125,8 +115,11 @@ void visit(int desk, Oid database, Visit visit) {
                         errhint("Raise max_worker_processes.")));
     WaitForBackgroundWorkerShutdown(handle);
     Outcome outcome = board::visit_outcome(desk);
+    make_readable(outcome.message);
+    make_readable(outcome.unanalyzed_why);
     if (outcome.sqlstate != 0)
         ereport(ERROR, (errcode(outcome.sqlstate), errmsg_internal("%s", outcome.message)));
+    return outcome;
 }
 
 }  // namespace testpool::visitor
@@ -142,6 +135,7 @@ void testpool_visitor_main(Datum argument) {
     BackgroundWorkerUnblockSignals();
     visitor::pin_settings();
     BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, BGWORKER_BYPASS_ALLOWCONN);
-    ErrorData* failure = attempt([&] { visitor::do_visit(board::visit_of(desk)); });
-    board::finish_visit(desk, errors::as_outcome(failure));
+    Outcome outcome{};
+    ErrorData* failure = attempt([&] { visitor::do_visit(board::visit_of(desk), outcome); });
+    board::finish_visit(desk, failure != nullptr ? errors::as_outcome(failure) : outcome);
 }

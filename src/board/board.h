@@ -119,7 +119,13 @@ enum class Phase : uint8 {
     vacuuming,
     dropping,
 };
-enum class Visit : uint8 { none, vacuum, evict, connect };
+enum class Visit : uint8 {
+    none,
+    vacuum,           // freeze and analyze
+    freeze_catalogs,  // and nothing else
+    evict,
+    connect,
+};
 
 /// How old a template was when it was finalized. What has moved on since must not be mixed with
 /// its clones.
@@ -137,7 +143,7 @@ struct Job {
     bool of_template;  // `row` is of testpool.template, else of testpool.database
     bool connectable;  // of a database to create
     bool confirmed;    // the database is known to have been created by us under this OID
-    bool vacuum;       // when sealing
+    bool vacuum;       // when sealing; else only what everybody reads
     bool prepare;      // make it possible to rewind what is created
     bool slow;         // see plan.h
     bool live;         // sessions stay in the database, or hear why they cannot
@@ -168,7 +174,9 @@ struct Outcome {
     int32 ended;    // sessions
     int64 microseconds;
     char message[1024];
-    char ended_why[256];  // the first of them
+    char ended_why[256];       // the first of them
+    int32 unanalyzed;          // relations of a sealed template
+    char unanalyzed_why[512];  // the first of them
 };
 
 /// How far a worker has come.

@@ -15,11 +15,14 @@ inline List* planned(const char* command) {
 }
 
 /// Runs one utility command as if a client had sent it alone, as exec_simple_query() in postgres.c.
-/// Call it inside transaction(), last.
-inline void utility(const char* command) {
+/// Call it inside transaction(), last. `amend(statement)` may say more than text can.
+template <class Amend>
+void utility(const char* command, Amend amend) {
     debug_query_string = command;
     List* plan = planned(command);
-    CommandTag tag = CreateCommandTag(linitial_node(PlannedStmt, plan)->utilityStmt);
+    Node* statement = linitial_node(PlannedStmt, plan)->utilityStmt;
+    amend(statement);
+    CommandTag tag = CreateCommandTag(statement);
     Portal portal = CreatePortal("", true, true);
     portal->visible = false;
     PortalDefineQuery(portal, nullptr, command, tag, plan, nullptr);
@@ -28,6 +31,10 @@ inline void utility(const char* command) {
     compat::run_portal(portal);
     PortalDrop(portal, false);
     debug_query_string = nullptr;
+}
+
+inline void utility(const char* command) {
+    utility(command, [](Node* /*statement*/) {});
 }
 
 /// Runs one that may be run in a transaction block, and on which no event trigger fires: it counts

@@ -280,6 +280,12 @@ void created(State& state, Template& t, const Outcome& outcome) {
     if (t.state == TemplateState::building) discard(state, t, outcome.message, false);
 }
 
+const char* warning_of(const Outcome& outcome) {
+    if (outcome.unanalyzed == 0) return nullptr;
+    return psprintf("%d of its relations could not be analyzed; the first, %s", outcome.unanalyzed,
+                    outcome.unanalyzed_why);
+}
+
 void sealed(const State& state, Template& t, const Outcome& outcome) {
     if (outcome.sqlstate != 0) board::count_failure(t.id, outcome.message);
     if (t.state != TemplateState::building) return;  // discarded meanwhile
@@ -289,6 +295,7 @@ void sealed(const State& state, Template& t, const Outcome& outcome) {
         t.finalized_at = GetCurrentTimestamp();
         t.bytes = outcome.bytes;
         t.seal = outcome.seal;
+        set_text(state, t.warning, warning_of(outcome));
         choose_copying(state, t);
         board::remove_lease(key_of(t));
         events::note("finalized", t);

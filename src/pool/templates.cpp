@@ -29,8 +29,8 @@ bool has_databases(const State& state, const Template& t) {
 }
 
 void free_memory(const State& state, Template& t) {
-    for (const char** text :
-         {&t.hash, &t.name, &t.clone_strategy, &t.strategy_reason, &t.reason, &t.clone_reason})
+    for (const char** text : {&t.hash, &t.name, &t.clone_strategy, &t.strategy_reason, &t.reason,
+                              &t.clone_reason, &t.warning})
         set_text(state, *text, nullptr);
     pfree(&t);
 }
@@ -141,6 +141,7 @@ void discard_everything(State& state) {
 Reply sealed(const Template& t) {
     Reply reply{};
     reply.subject = key_of(t);
+    if (t.warning != nullptr) strlcpy(reply.message, t.warning, sizeof(reply.message));
     return reply;
 }
 

@@ -145,6 +145,18 @@ $node->fails_with('3D000', q{SELECT testpool.init_template('broken')}, 'a build 
 set('testpool.root_template' => 'template1');
 until_forgotten('Failures with template broken: 1; the last at .*: template database "nothing" does not exist\.', 'a failure');
 
+$node->build('unanalyzed', <<'SQL');
+CREATE FUNCTION plain(a int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT a';
+CREATE FUNCTION f(a int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN plain(a); END $$;
+CREATE TABLE t (a int); CREATE INDEX ON t (f(a)); INSERT INTO t VALUES (1);
+SQL
+$node->settle;
+gives('Template unanalyzed lacks statistics, .*: 1 of its relations could not be analyzed; the first, public.t: function plain\(integer\) does not exist\.',
+    'a table that cannot be analyzed: advice is given');
+$node->query(q{SELECT testpool.discard('unanalyzed')});
+$node->settle;
+says_nothing('… and none once it is gone');
+
 $clone = $holder->query(q{SELECT testpool.acquire('it')});
 $holder->query("SELECT testpool.keep('$clone')");
 says_nothing('a kept database is nothing special');

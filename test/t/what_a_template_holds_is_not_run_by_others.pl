@@ -64,5 +64,38 @@ is($node->query(q{SELECT reltuples FROM pg_class WHERE oid = 'public.t'::regclas
     'and was analyzed');
 $node->query("SELECT testpool.release('$clone')");
 
+# --- names in functions ---------------------------------------------------------------------------
+
+# A function of a superuser's table means another one by its name alone. Whoever may write to a schema of the
+# search_path could have it mean theirs, which would then run as the superuser.
+$node->query('CREATE ROLE planter CREATEDB LOGIN');
+$node->query('GRANT USAGE ON SCHEMA testpool TO planter; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA testpool TO planter');
+my $planter = $node->session(user => 'planter');
+$template = $planter->query(q{SELECT testpool.init_template('names')});
+$node->query(<<'SQL', database => $template);
+CREATE TABLE ran (who text);
+GRANT INSERT ON ran TO PUBLIC;
+CREATE SCHEMA aside;
+CREATE FUNCTION aside.meant(a int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT a';
+CREATE FUNCTION f(a int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN meant(a); END $$;
+CREATE TABLE theirs (a int);
+CREATE INDEX ON theirs (f(a));
+SET search_path = public, aside;
+INSERT INTO theirs SELECT generate_series(1, 100);
+SQL
+$node->query(<<'SQL', database => $template, user => 'planter');
+CREATE SCHEMA trap;
+CREATE FUNCTION trap.meant(a int) RETURNS int VOLATILE LANGUAGE plpgsql AS $$
+BEGIN INSERT INTO public.ran VALUES (current_user); RETURN a; END $$;
+SQL
+$node->query("ALTER DATABASE $template SET search_path = trap, public, pg_catalog", user => 'planter');
+$node->query("ALTER ROLE postgres IN DATABASE $template SET search_path = trap, public, pg_catalog");
+like($planter->try_query(q{SELECT testpool.finalize('names')})->{err}, qr/public\.theirs: function meant\(integer\) does not exist/,
+    'a name without a schema means nothing of theirs');
+$clone = $node->query(q{SELECT testpool.acquire('names')});
+is($node->query('SELECT count(*) FROM public.ran', database => $clone), 0, '… and nothing of theirs has run');
+$node->query("SELECT testpool.release('$clone')");
+$planter->quit;
+
 $builder->quit;
 $node->finish;

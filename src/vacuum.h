@@ -1,0 +1,15 @@
+// What VACUUM does in a template before it is sealed. Runs inside that database, which nobody else
+// is in.
+#pragma once
+
+#include "board/board.h"
+
+namespace testpool::vacuum {
+
+/// Freezes and analyzes every relation. One that cannot be analyzed is frozen all the same; the
+/// outcome tells of it.
+void everything(Outcome& outcome);
+/// Freezes the system catalogs, which everybody reads who comes into a database or copies it.
+void catalogs();
+
+}  // namespace testpool::vacuum
