@@ -21,6 +21,7 @@ struct Chore {
     Urgency urgency;
     bool slow = false;   // may take a checkpoint or many bytes
     bool large = false;  // a copy of many bytes
+    int pool = -1;       // whose database it is; -1: of a template that has no pool (any more)
 };
 
 /// The clones of one template.
@@ -40,9 +41,10 @@ struct Limits {
     int pool_max;  // databases a pool
     int room;      // databases that may still be created
     std::int64_t bytes = std::numeric_limits<std::int64_t>::max();  // that they may have
-    bool slow = true;        // slow work may begin: a worker stays free beside it
-    bool drops_due = true;   // drops may begin though nobody needs the room
-    bool overdrawn = false;  // more waits to be dropped than may
+    bool slow = true;         // slow work may begin for nobody: a worker stays free beside it
+    bool drops_due = true;    // drops may begin though nobody needs the room
+    bool drop_first = false;  // before the next large copy
+    int dropping = 0;         // drops under way
 };
 
 /// How much of a pool is used, and how long it takes to replace what is taken.
@@ -52,7 +54,7 @@ struct Demand {
     int leased;
     int peak;                    // the most that were leased at once, of late
     double acquires_per_second;  // at most, of late
-    double seconds_to_prepare;   // a clone, by cloning or rewinding
+    double seconds_to_prepare;   // another in its place, by rewinding or cloning
 };
 
 /// What waits to be dropped, and what there is to say about it.
@@ -77,7 +79,7 @@ int target(const Demand& demand);
 /// leased, a target's worth is ready beside them: those are not dropped when the former come back.
 int keep(const Demand& demand);
 
-/// True if more waits to be dropped than may.
+/// True if more bytes wait to be dropped than may.
 bool overdrawn(const Debt& debt);
 /// True if something should be dropped now rather than when the pool is quiet.
 bool drops_due(const Debt& debt);

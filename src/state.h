@@ -99,6 +99,7 @@ struct State {
     List* awaited = NIL;         // names of databases that clients wait to connect to
     TimestampTz used_at = 0;     // when somebody last acquired
     bool drops_awaited = false;  // a session waits until something is dropped
+    bool copied_last = false;    // a large copy was begun later than a drop
     int unposted = 0;            // leases and claims for which the board has no place
 };
 

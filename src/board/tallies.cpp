@@ -159,9 +159,12 @@ int64 recently_waited_us(const Tally& tally, TimestampTz now) {
 
 namespace {
 
+double ratio(int64 part, int64 whole) {
+    return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
 double mean_seconds(int64 microseconds, int64 number) {
-    if (number == 0) return 0;
-    return static_cast<double>(microseconds) / static_cast<double>(number) / USECS_PER_SEC;
+    return ratio(microseconds, number) / USECS_PER_SEC;
 }
 
 }  // namespace
@@ -181,8 +184,9 @@ Usage usage_of(int32 of) {
             usage.acquires_per_second = std::max(usage.acquires_per_second, p.acquires_per_second);
         });
         usage.seconds_to_clone = mean_seconds(clone_us, clones);
-        usage.seconds_to_prepare =
-            mean_seconds(at(*tally, Count::rewind_us) + clone_us, rewinds + clones);
+        int64 refusals = at(*tally, Count::refusals);
+        usage.seconds_to_prepare = mean_seconds(at(*tally, Count::rewind_us), rewinds) +
+                                   ratio(refusals, rewinds + refusals) * usage.seconds_to_clone;
         return usage;
     });
 }

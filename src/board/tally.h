@@ -92,7 +92,7 @@ struct Usage {
     TimestampTz used_at;
     int32 peak;                  // leases at once, of late
     double acquires_per_second;  // at most, of late
-    double seconds_to_prepare;
+    double seconds_to_prepare;   // what takes the place of a used clone: a rewind, or a full clone
     double seconds_to_clone;
 };
 Usage usage_of(int32 of);

@@ -13,8 +13,6 @@ namespace testpool::pool {
 
 namespace {
 
-constexpr int most_chores = 64;  // looked at for one step; the rest has its turn later
-
 /// A row that needs a worker, and the job that it needs.
 struct Work {
     plan::Chore chore;
@@ -93,22 +91,40 @@ int slow_jobs() {
     return jobs;
 }
 
-std::span<Work> open_work(State& state, int desk) {
-    auto* work = static_cast<Work*>(palloc(sizeof(Work) * most_chores));
+int jobs_of(Task task) {
+    int jobs = 0;
+    for (int desk = 0; desk < board::desks(); desk++) jobs += board::job_at(desk).task == task;
+    return jobs;
+}
+
+/// All that waits for a worker: what is urgent may be the last of many.
+std::span<Work> open_work(State& state, int desk, std::span<Template* const> pools) {
+    int most = list_length(state.templates) + list_length(state.databases);
+    auto* work = static_cast<Work*>(palloc(sizeof(Work) * (most + 1)));
     size_t count = 0;
     for (Template& t : templates(state)) {
         Task task = task_of(state, t);
-        if (task == Task::none || at_a_desk(t) || count == most_chores) continue;
+        if (task == Task::none || at_a_desk(t)) continue;
         auto urgency = task == Task::drop ? plan::Urgency::cleanup : plan::Urgency::awaited;
         work[count++] = {chore_of(t, task, urgency), task, &t, nullptr};
     }
     for (Database& d : databases(state)) {
         Task task = task_of(state, d);
-        if (task == Task::none || at_a_desk(d) || count == most_chores) continue;
+        if (task == Task::none || at_a_desk(d)) continue;
         if (is_better_done_by_another(d, task, desk)) continue;
-        work[count++] = {chore_of(*d.of, task, urgency_of(d, task)), task, nullptr, &d};
+        plan::Chore chore = chore_of(*d.of, task, urgency_of(d, task));
+        auto pool = std::ranges::find(pools, d.of);
+        if (pool != pools.end()) chore.pool = static_cast<int>(pool - pools.begin());
+        work[count++] = {chore, task, nullptr, &d};
     }
     return {work, count};
+}
+
+/// How long it takes until there is another clone in the place of one that is taken.
+double seconds_to_prepare(const State& state, const Template& t) {
+    bool rewound = false;
+    for (Database& d : databases(state)) rewound |= d.of == &t && can_rewind(d);
+    return rewound ? t.usage.seconds_to_prepare : t.usage.seconds_to_clone;
 }
 
 plan::Demand demand_of(const State& state, const Template& t) {
@@ -117,7 +133,7 @@ plan::Demand demand_of(const State& state, const Template& t) {
                         .leased = 0,
                         .peak = t.usage.peak,
                         .acquires_per_second = t.usage.acquires_per_second,
-                        .seconds_to_prepare = t.usage.seconds_to_prepare};
+                        .seconds_to_prepare = seconds_to_prepare(state, t)};
     for (Database& d : databases(state)) demand.leased += d.of == &t && OidIsValid(d.role);
     return demand;
 }
@@ -556,15 +572,31 @@ void take_stock(State& state) {
     }
 }
 
-std::optional<Job> next_job(State& state, int desk) {
-    plan::Debt debt = debt_of(state);
-    std::span<Work> work = open_work(state, desk);
-    auto* chores = static_cast<plan::Chore*>(palloc(sizeof(plan::Chore) * most_chores));
-    for (size_t i = 0; i < work.size(); i++) chores[i] = work[i].chore;
+namespace {
 
-    int room_for_pools = std::max(1, list_length(state.templates));
-    auto* pools = static_cast<plan::Pool*>(palloc(sizeof(plan::Pool) * room_for_pools));
-    auto** owners = static_cast<Template**>(palloc(sizeof(Template*) * room_for_pools));
+/// Large copies and drops take turns; see plan.cpp.
+void note_begun(State& state, const Job& job) {
+    if (job.slow && job.task == Task::create) state.copied_last = true;
+    if (job.task == Task::drop) state.copied_last = false;
+}
+
+Job begin(State& state, const plan::Step& step, std::span<const Work> work,
+          std::span<Template* const> pools) {
+    if (step.kind == plan::Step::clone)
+        return job_for(state, begin_clone(state, *pools[step.index]), Task::create);
+    const Work& chosen = work[step.index];
+    if (chosen.of_database != nullptr) return job_for(state, *chosen.of_database, chosen.task);
+    Job job = job_for(*chosen.of_template, chosen.task);
+    if (chosen.task == Task::create) set_source(state, job, chosen.of_template->base);
+    return job;
+}
+
+}  // namespace
+
+std::optional<Job> next_job(State& state, int desk) {
+    int most = std::max(1, list_length(state.templates));
+    auto* pools = static_cast<plan::Pool*>(palloc(sizeof(plan::Pool) * most));
+    auto** owners = static_cast<Template**>(palloc(sizeof(Template*) * most));
     size_t count = 0;
     for (Template& t : templates(state)) {
         if (t.state != TemplateState::finalized) continue;
@@ -572,20 +604,22 @@ std::optional<Job> next_job(State& state, int desk) {
         pools[count++] = pool_of(state, t);
     }
 
+    plan::Debt debt = debt_of(state);
+    std::span<Work> work = open_work(state, desk, {owners, count});
+    auto* chores = static_cast<plan::Chore*>(palloc(sizeof(plan::Chore) * (work.size() + 1)));
+    for (size_t i = 0; i < work.size(); i++) chores[i] = work[i].chore;
+
     plan::Step step = plan::next({chores, work.size()}, {pools, count},
                                  {.pool_max = settings::pool_max,
                                   .room = room(state),
                                   .bytes = bytes_left(state),
                                   .slow = slow_jobs() < most_slow_jobs(count > 0),
                                   .drops_due = plan::drops_due(debt),
-                                  .overdrawn = plan::overdrawn(debt)});
+                                  .drop_first = plan::overdrawn(debt) && state.copied_last,
+                                  .dropping = jobs_of(Task::drop)});
     if (step.kind == plan::Step::rest) return std::nullopt;
-    if (step.kind == plan::Step::clone)
-        return job_for(state, begin_clone(state, *owners[step.index]), Task::create);
-    const Work& chosen = work[step.index];
-    if (chosen.of_database != nullptr) return job_for(state, *chosen.of_database, chosen.task);
-    Job job = job_for(*chosen.of_template, chosen.task);
-    if (chosen.task == Task::create) set_source(state, job, chosen.of_template->base);
+    Job job = begin(state, step, work, {owners, count});
+    note_begun(state, job);
     return job;
 }
 

@@ -1,7 +1,9 @@
 # A drop waits for a checkpoint, and no test for either: while the checkpointer is stopped, so that the
 # drop of a template goes on for as long as the test likes, databases are acquired, used, released and
-# rewound as ever. But what waits to be dropped does not grow without end.
+# rewound as ever. Nor is a worker idle while somebody waits for what takes long. But what waits to be
+# dropped does not grow without end.
 use v5.20;
+use experimental 'signatures';
 use warnings FATAL => 'all';
 
 use Test::More;
@@ -11,10 +13,13 @@ my $node = TestpoolCluster->begin('drop', conf => <<CONF);
 testpool.pool_size = 2
 testpool.workers = 2
 testpool.max_drop_debt = 0
+testpool.clone_strategy = wal_log
 autovacuum = off
 CONF
 $node->build('app', 'CREATE TABLE facts (fact text)');
 $node->build('old');
+$node->build('large', q{CREATE TABLE pages (t text) WITH (fillfactor = 10);
+    INSERT INTO pages SELECT repeat('x', 900) FROM generate_series(1, 34000)});
 $node->settle;
 my ($holder) = $node->sessions(1);
 my $stopped;    # the checkpointer, while it stands still
@@ -52,10 +57,22 @@ is($node->query(q{SELECT count(*) > 0 FROM pg_stat_activity
     't', 'the drop waits still');
 ok($node->query(q{SELECT drop_debt > 0 FROM testpool.stats WHERE hash = 'old'}) eq 't', 'and the debt is told');
 
+my $builder = $node->session;
+like($builder->query(q{SELECT testpool.init_template('layer', 'large')}), qr/^testpool_/,
+    'a large copy that somebody waits for is made by the other worker');
+$builder->send(q{SELECT testpool.finalize('layer')});
+$node->becomes_true(<<'SQL', 'and so begins a seal that somebody waits for');
+SELECT array_agg(split_part(query, ' ', 1) ORDER BY query) = '{dropping,sealing}' FROM pg_stat_activity
+ WHERE backend_type = 'testpool worker'
+SQL
+
 # --- it ends ------------------------------------------------------------------------------------
 
 kill 'CONT', $checkpointer;
 undef $stopped;
+is($builder->result->{err}, '', 'the checkpointer goes on, and so does the seal');
+$builder->query(q{SELECT testpool.discard('layer')});
+$builder->quit;
 $node->settle;
 is($node->query(q{SELECT count(*) FROM pg_database WHERE datname LIKE 'testpool_%'
                      AND oid NOT IN (SELECT oid FROM testpool.database UNION SELECT oid FROM testpool.template)}),
@@ -64,8 +81,6 @@ is($node->query(q{SELECT coalesce(sum(drop_debt), 0) FROM testpool.stats}), 0, '
 
 # --- who has large databases made and gives them up, without a pause ------------------------------
 
-$node->build('large', q{CREATE TABLE pages (t text) WITH (fillfactor = 10);
-    INSERT INTO pages SELECT repeat('x', 900) FROM generate_series(1, 34000)});
 my @builders = $node->sessions(3);
 for my $round (1 .. 4)
 {
@@ -75,5 +90,34 @@ for my $round (1 .. 4)
     cmp_ok($left, '<=', @builders, "round $round: is served as fast as what is given up can be dropped");
 }
 $_->quit for @builders;
+$node->settle;
+
+# --- a clone that took long to make is not dropped to be made again ---------------------------------
+
+sub set_pool_size ($size)
+{
+    $node->query("ALTER SYSTEM SET testpool.pool_size = $size");
+    $node->reload;
+}
+set_pool_size(0);
+my $template = $node->build('slow', 'CREATE TABLE used (by text)');
+$node->settle;
+my $brake = $node->session;    # nobody clones what somebody else has locked
+$brake->query("BEGIN; COMMENT ON DATABASE $template IS 'busy'");
+set_pool_size(1);
+$node->becomes_true(q{SELECT clock_timestamp() - created_at > '5 s' FROM testpool.databases WHERE hash = 'slow'},
+    'a clone takes long');
+$brake->query('ROLLBACK');
+$brake->quit;
+$node->settle;
+for my $test (1 .. 40)
+{
+    my $database = $holder->query(q{SELECT testpool.acquire('slow')});
+    $node->query("INSERT INTO used VALUES ('$test')", database => $database);
+    $holder->query('SELECT testpool.release()');
+}
+$node->settle;
+is($node->query(q{SELECT clones, drops FROM testpool.stats WHERE hash = 'slow'}), '2|0',
+    '40 tests, one after the other, need one more, and none of them is dropped');
 
 $node->finish;
