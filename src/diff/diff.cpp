@@ -82,7 +82,9 @@ bool has_rows(const ClassRow& relation) {
 const char* value_of(const Side& side, const ClassRow& sequence) {
     const char* value = "?";
     side.each_row(sequence.file, blocks_between(0, 1), [&](HeapTuple row) {
-        auto* data = reinterpret_cast<Form_pg_sequence_data>(GETSTRUCT(row));
+        constexpr size_t needed = offsetof(FormData_pg_sequence_data, is_called) + sizeof(bool);
+        auto* data = rewind::form_of<FormData_pg_sequence_data>(row, needed);
+        if (data == nullptr) return;
         value = data->is_called ? psprintf(INT64_FORMAT, data->last_value) : "unused";
     });
     return value;

@@ -96,17 +96,23 @@ Oid oid_in(HeapTuple row, TupleDesc desc, const char* name) {
 bool is_implied(std::string_view catalog, TupleDesc desc, HeapTuple row) {
     if (catalog == "pg_trigger") return DatumGetBool(column(row, desc, "tgisinternal"));
     if (catalog != "pg_type") return false;
-    auto* type = reinterpret_cast<Form_pg_type>(GETSTRUCT(row));
-    return OidIsValid(type->typrelid) || type->typcategory == TYPCATEGORY_ARRAY ||
-           type->typtype == TYPTYPE_MULTIRANGE;
+    auto* type = rewind::form_of<FormData_pg_type>(row);
+    return type == nullptr || OidIsValid(type->typrelid) ||
+           type->typcategory == TYPCATEGORY_ARRAY || type->typtype == TYPTYPE_MULTIRANGE;
 }
 
 const char* signature(const Side& side, HeapTuple row) {
-    auto* function = reinterpret_cast<Form_pg_proc>(GETSTRUCT(row));
+    constexpr size_t types_at =
+        offsetof(FormData_pg_proc, proargtypes) + offsetof(oidvector, values);
+    auto* function = rewind::form_of<FormData_pg_proc>(row, types_at);
+    if (function == nullptr) return "?";
+    NameData name = rewind::name_of(function->proname);
     StringInfoData text;
     initStringInfo(&text);
-    appendStringInfo(&text, "%s(", NameStr(function->proname));
-    for (int i = 0; i < function->proargtypes.dim1; i++)
+    appendStringInfo(&text, "%s(", NameStr(name));
+    size_t room = (row->t_len - row->t_data->t_hoff - types_at) / sizeof(Oid);
+    int types = std::min(function->proargtypes.dim1, static_cast<int>(room));
+    for (int i = 0; i < types; i++)
         appendStringInfo(&text, "%s%s", i == 0 ? "" : ", ",
                          side.type_name(function->proargtypes.values[i]));
     appendStringInfoChar(&text, ')');
@@ -116,7 +122,10 @@ const char* signature(const Side& side, HeapTuple row) {
 const char* name_of(const Side& side, const Kind& kind, TupleDesc desc, HeapTuple row, Oid oid) {
     if (kind.name == nullptr) return psprintf("%u", oid);
     if (strcmp(kind.catalog, "pg_proc") == 0) return signature(side, row);
-    return pstrdup(NameStr(*DatumGetName(column(row, desc, kind.name))));
+    Datum name = column(row, desc, kind.name);
+    if (name == Datum{0}) return "?";
+    NameData ended = rewind::name_of(*DatumGetName(name));
+    return pstrdup(NameStr(ended));
 }
 
 /// The name is nullptr if it is in the schema of a session's temporary objects.
@@ -159,7 +168,8 @@ void Objects::read(const ClassRow& catalog, Blocks blocks) {
     if (std::ranges::find(passed_by, name) != std::end(passed_by)) return;
     with_columns(catalog.oid, [&](TupleDesc desc) {
         side_.each_row(catalog.file, blocks, [&](HeapTuple row) {
-            if (!is_implied(name, desc, row)) read_row(catalog, desc, row);
+            if (rewind::fits(row, desc) && !is_implied(name, desc, row))
+                read_row(catalog, desc, row);
         });
     });
 }
@@ -216,8 +226,9 @@ void Objects::finish() {
 bool Objects::is_of_extension(ObjectKey object) {
     if (!members_known_) {
         side_.each_row(DependRelationId, [&](HeapTuple row) {
-            auto* link = reinterpret_cast<Form_pg_depend>(GETSTRUCT(row));
-            if (link->deptype == DEPENDENCY_EXTENSION)
+            constexpr size_t needed = offsetof(FormData_pg_depend, deptype) + sizeof(char);
+            auto* link = rewind::form_of<FormData_pg_depend>(row, needed);
+            if (link != nullptr && link->deptype == DEPENDENCY_EXTENSION)
                 extension_members_.add({link->classid, link->objid});
         });
         std::ranges::sort(extension_members_.all());
@@ -233,7 +244,8 @@ Object find_object(const Side& side, ObjectKey key) {
     if (kind == nullptr) return found;
     with_columns(key.catalog, [&](TupleDesc desc) {
         side.each_row(key.catalog, [&](HeapTuple row) {
-            if (oid_in(row, desc, "oid") == key.oid && !is_implied(kind->catalog, desc, row))
+            if (rewind::fits(row, desc) && oid_in(row, desc, "oid") == key.oid &&
+                !is_implied(kind->catalog, desc, row))
                 found = object_of(side, *kind, key.catalog, desc, row);
         });
     });

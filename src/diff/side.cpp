@@ -5,50 +5,20 @@
 
 namespace testpool::diff {
 
+using rewind::form_of;
+using rewind::name_of;
+
 namespace {
-
-template <class Form>
-Form form_of(HeapTuple row) {
-    return reinterpret_cast<Form>(GETSTRUCT(row));
-}
-
-/// As HeapTupleSatisfiesVisibility(), but it sets no hint bit; a transaction that is under way
-/// counts as one that failed.
-bool is_live(HeapTupleHeader row) {
-    bool made =
-        HeapTupleHeaderXminCommitted(row) ||
-        (!HeapTupleHeaderXminInvalid(row) && TransactionIdDidCommit(HeapTupleHeaderGetXmin(row)));
-    uint16 bits = row->t_infomask;
-    if (!made || (bits & HEAP_XMAX_INVALID) != 0 || HEAP_XMAX_IS_LOCKED_ONLY(bits)) return made;
-    return !TransactionIdDidCommit(HeapTupleHeaderGetUpdateXid(row));
-}
 
 uint64 definition_of(HeapTuple row) {
     HeapTuple copy = heap_copytuple(row);
-    compat::forget_measures(form_of<Form_pg_class>(copy));
+    compat::forget_measures(form_of<FormData_pg_class>(copy));
     uint64 hash = hash_of(copy);
     heap_freetuple(copy);
     return hash;
 }
 
 }  // namespace
-
-char* Pages::at(BlockNumber block) {
-    if (!copy_from_buffer(block)) segments_.read(block, 1, page_.data);
-    return page_.data;
-}
-
-/// False if the block is not dirty, or not in its buffer any more: then the file has it.
-bool Pages::copy_from_buffer(BlockNumber block) {
-    auto found = std::ranges::lower_bound(dirty_, block, {}, &DirtyBlock::block);
-    if (found == dirty_.end() || found->block != block) return false;
-    Locator locator{name_.tablespace, database_, name_.relation};
-    if (!ReadRecentBuffer(locator, name_.fork, block, found->buffer)) return false;
-    LockBuffer(found->buffer, BUFFER_LOCK_SHARE);
-    memcpy(page_.data, BufferGetPage(found->buffer), BLCKSZ);
-    UnlockReleaseBuffer(found->buffer);
-    return true;
-}
 
 Blocks blocks_between(BlockNumber first, BlockNumber end) {
     BlockNumber count = end > first ? end - first : 0;
@@ -64,23 +34,12 @@ uint64 hash_of(HeapTuple row) {
                                static_cast<int>(row->t_len - from), 0);
 }
 
-bool live_row(Page page, OffsetNumber offset, HeapTupleData& row) {
-    ItemId line = PageGetItemId(page, offset);
-    // A page that is read while it is written may be half old and half new.
-    bool sane = ItemIdIsNormal(line) && ItemIdGetLength(line) > SizeofHeapTupleHeader &&
-                ItemIdGetOffset(line) + ItemIdGetLength(line) <= BLCKSZ;
-    if (!sane) return false;
-    row.t_len = ItemIdGetLength(line);
-    row.t_data = reinterpret_cast<HeapTupleHeader>(PageGetItem(page, line));
-    return is_live(row.t_data);
-}
-
 Side::Facts Side::facts_of(Oid database) {
     HeapTuple row = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(database));
     if (!HeapTupleIsValid(row))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_DATABASE),
                         errmsg("database with OID %u does not exist", database)));
-    auto* form = form_of<Form_pg_database>(row);
+    auto* form = reinterpret_cast<Form_pg_database>(GETSTRUCT(row));
     Facts facts{form->encoding, form->dattablespace};
     ReleaseSysCache(row);
     return facts;
@@ -119,21 +78,22 @@ BlockNumber Side::length(const ForkName& name) const {
     return found == nullptr ? 0 : static_cast<BlockNumber>(found->bytes / BLCKSZ);
 }
 
-ForkName Side::file_of(Form_pg_class row) const {
-    if (!RELKIND_HAS_STORAGE(row->relkind)) return {};
-    Oid tablespace = OidIsValid(row->reltablespace) ? row->reltablespace : tablespace_;
+ForkName Side::file_of(const FormData_pg_class& row) const {
+    if (!RELKIND_HAS_STORAGE(row.relkind)) return {};
+    Oid tablespace = OidIsValid(row.reltablespace) ? row.reltablespace : tablespace_;
     RelNumber number =
-        row->relfilenode != 0 ? row->relfilenode : compat::mapped_file(directory_, row->oid);
+        row.relfilenode != 0 ? row.relfilenode : compat::mapped_file(directory_, row.oid);
     return {tablespace, number, MAIN_FORKNUM};
 }
 
 void Side::read_relations() {
     ForkName file{tablespace_, compat::mapped_file(directory_, RelationRelationId), MAIN_FORKNUM};
     each_row(file, blocks_between(0, length(file)), [&](HeapTuple row) {
-        auto* form = form_of<Form_pg_class>(row);
-        if (form->relisshared || form->relpersistence == RELPERSISTENCE_TEMP) return;
-        relations_.add({form->oid, form->relnamespace, form->oid, form->relkind, file_of(form),
-                        definition_of(row), form->relname});
+        auto* form = form_of<FormData_pg_class>(row);
+        if (form == nullptr || form->relisshared || form->relpersistence == RELPERSISTENCE_TEMP)
+            return;
+        relations_.add({form->oid, form->relnamespace, form->oid, form->relkind, file_of(*form),
+                        definition_of(row), name_of(form->relname)});
     });
     std::ranges::sort(relations_.all(), {}, &ClassRow::oid);
 }
@@ -144,7 +104,8 @@ void Side::give_indexes_to_tables() {
         if (r.kind == RELKIND_TOASTVALUE)
             r.table = static_cast<Oid>(strtoul(NameStr(r.name) + strlen("pg_toast_"), nullptr, 10));
     each_row(IndexRelationId, [&](HeapTuple row) {
-        auto* form = form_of<Form_pg_index>(row);
+        auto* form = form_of<FormData_pg_index>(row, offsetof(FormData_pg_index, indkey));
+        if (form == nullptr) return;
         auto* index = const_cast<ClassRow*>(relation(form->indexrelid));
         const ClassRow* table = relation(form->indrelid);
         if (index != nullptr && table != nullptr) index->table = table->table;
@@ -153,8 +114,8 @@ void Side::give_indexes_to_tables() {
 
 void Side::read_schemas() {
     each_row(NamespaceRelationId, [&](HeapTuple row) {
-        auto* form = form_of<Form_pg_namespace>(row);
-        schemas_.add({form->oid, form->nspname});
+        auto* form = form_of<FormData_pg_namespace>(row);
+        if (form != nullptr) schemas_.add({form->oid, name_of(form->nspname)});
     });
 }
 
@@ -178,8 +139,10 @@ const char* Side::type_name(Oid type) const {
     if (type < FirstNormalObjectId) return format_type_be(type);
     const char* name = "?";
     each_row(TypeRelationId, [&](HeapTuple row) {
-        auto* form = form_of<Form_pg_type>(row);
-        if (form->oid == type) name = pstrdup(NameStr(form->typname));
+        auto* form = form_of<FormData_pg_type>(row);
+        if (form == nullptr || form->oid != type) return;
+        NameData found = name_of(form->typname);
+        name = pstrdup(NameStr(found));
     });
     return name;
 }

@@ -1,11 +1,9 @@
-// One of the two databases that are compared, seen from outside: nobody enters it, and nothing of
-// it is locked or changed, down to the hint bits. What is dirty in shared buffers is read there,
-// the rest in its files; what is not committed is not seen.
+// One of the two databases that are compared, seen from outside (rewind/rows.h). What is not
+// committed is not seen.
 #pragma once
 
 #include "pg/growing.h"
-#include "rewind/buffers.h"
-#include "rewind/segments.h"
+#include "rewind/rows.h"
 
 namespace testpool::diff {
 
@@ -31,34 +29,11 @@ struct Schema {
     NameData name;
 };
 
-/// The main fork of one relation, page by page; close() when done.
-class Pages {
-  public:
-    Pages(Oid database, const ForkName& name, std::span<const DirtyBlock> dirty)
-        : database_(database), name_(name), dirty_(dirty), segments_(database, name) {}
-
-    /// A copy of the page, valid until the next call.
-    char* at(BlockNumber block);
-    void close() { segments_.close(); }
-
-  private:
-    bool copy_from_buffer(BlockNumber block);
-
-    Oid database_;
-    ForkName name_;
-    std::span<const DirtyBlock> dirty_;
-    rewind::Segments segments_;
-    PGAlignedBlock page_;
-};
-
 /// The blocks from `first` up to `end`.
 Blocks blocks_between(BlockNumber first, BlockNumber end);
 
 /// A fingerprint of what a row says: everything but which transactions made it.
 uint64 hash_of(HeapTuple row);
-
-/// The row at that place of a page, if there is one that is committed and not deleted.
-bool live_row(Page page, OffsetNumber offset, HeapTupleData& row);
 
 class Side {
   public:
@@ -73,7 +48,9 @@ class Side {
     std::span<const DirtyBlock> dirty_blocks(const ForkName& name) const {
         return rewind::blocks_of(dirty_, name);
     }
-    Pages pages(const ForkName& name) const { return {database_, name, dirty_blocks(name)}; }
+    rewind::PageReader pages(const ForkName& name) const {
+        return {database_, name, dirty_blocks(name)};
+    }
 
     std::span<ClassRow> relations() const { return relations_.all(); }  // sorted by OID
     /// Nullptr if there is no such relation.
@@ -97,7 +74,7 @@ class Side {
     };
     static Facts facts_of(Oid database);
     Side(Oid database, Facts facts);
-    ForkName file_of(Form_pg_class row) const;
+    ForkName file_of(const FormData_pg_class& row) const;
     void read_relations();
     void give_indexes_to_tables();
     void read_schemas();
@@ -114,16 +91,12 @@ class Side {
 
 template <class Each>
 void Side::each_row(const ForkName& file, Blocks blocks, Each each) const {
-    Pages pages = this->pages(file);
+    rewind::PageReader pages = this->pages(file);
     for (BlockNumber block : blocks) {
         CHECK_FOR_INTERRUPTS();
-        Page page = pages.at(block);
-        int last = PageIsNew(page) ? 0 : static_cast<int>(PageGetMaxOffsetNumber(page));
-        last = std::min(last, static_cast<int>(MaxHeapTuplesPerPage));
-        for (int offset = FirstOffsetNumber; offset <= last; offset++) {
-            HeapTupleData row{};
-            if (live_row(page, static_cast<OffsetNumber>(offset), row)) each(&row);
-        }
+        rewind::each_row(pages.at(block), [&](HeapTuple row) {
+            if (rewind::is_live(row->t_data)) each(row);
+        });
     }
     pages.close();
 }

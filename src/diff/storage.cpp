@@ -38,8 +38,8 @@ Blocks with_rest(Blocks blocks, BlockNumber first, BlockNumber end) {
 
 Blocks differing(const Side& source, const Side& clone, const ForkName& name, BlockNumber common) {
     std::span<BlockNumber> blocks = suspects(source, clone, name, common);
-    Pages from = source.pages(name);
-    Pages to = clone.pages(name);
+    rewind::PageReader from = source.pages(name);
+    rewind::PageReader to = clone.pages(name);
     size_t count = 0;
     for (BlockNumber block : blocks) {
         CHECK_FOR_INTERRUPTS();

@@ -4,24 +4,9 @@
 
 #include "rewind/relations.h"
 
-#include "rewind/segments.h"
+#include "rewind/rows.h"
 
 namespace testpool::rewind {
-
-namespace {
-
-template <class Each>
-void each_row(Page page, Each each) {
-    int last = PageIsNew(page) ? 0 : static_cast<int>(PageGetMaxOffsetNumber(page));
-    for (int offset = FirstOffsetNumber; offset <= last; offset++) {
-        ItemId line = PageGetItemId(page, static_cast<OffsetNumber>(offset));
-        if (!ItemIdIsNormal(line)) continue;
-        auto* row = reinterpret_cast<HeapTupleHeader>(PageGetItem(page, line));
-        each(*reinterpret_cast<Form_pg_class>(reinterpret_cast<char*>(row) + row->t_hoff));
-    }
-}
-
-}  // namespace
 
 std::span<RelationOf> relations_of(Oid database, Oid tablespace, const Files& files) {
     Growing<RelationOf> found;
@@ -33,11 +18,12 @@ std::span<RelationOf> relations_of(Oid database, Oid tablespace, const Files& fi
     Segments segments(database, {tablespace, number, MAIN_FORKNUM});
     for (int64 block = 0; block < pages; block++) {
         segments.read(static_cast<BlockNumber>(block), 1, page);
-        each_row(page, [&](const FormData_pg_class& row) {
-            Oid place = OidIsValid(row.reltablespace) ? row.reltablespace : tablespace;
-            bool is_index = row.relkind == RELKIND_INDEX;
-            if (row.relfilenode != 0)
-                found.add({{place, row.relfilenode, MAIN_FORKNUM}, row.oid, is_index});
+        each_row(page, [&](HeapTuple tuple) {
+            auto* row = form_of<FormData_pg_class>(tuple);
+            if (row == nullptr || row->relfilenode == 0) return;
+            Oid place = OidIsValid(row->reltablespace) ? row->reltablespace : tablespace;
+            bool is_index = row->relkind == RELKIND_INDEX;
+            found.add({{place, row->relfilenode, MAIN_FORKNUM}, row->oid, is_index});
         });
     }
     segments.close();

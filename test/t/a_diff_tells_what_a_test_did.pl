@@ -180,6 +180,48 @@ is($node->query(q{SELECT string_agg(state, ' ') FROM testpool.templates}), 'fina
 is($node->query(q{SELECT refusals FROM testpool.stats WHERE hash = 'shop'}), 0, 'each of these clones was rewound');
 ok(!defined $node->error_of("SELECT FROM testpool.diff('" . lease() . "')"), 'another session of the role may ask');
 
+# --- damaged rows ---------------------------------------------------------------------------------
+
+# Changes rows of functions in the file of pg_proc: each edit gets a page, where the row begins, and where
+# its line pointer is. Nobody may be in the database.
+sub damage ($clone, %edits)
+{
+    my @rows = split /\n/, $node->query(<<'SQL', database => $clone);
+SELECT proname, pg_relation_filepath('pg_proc'), (ctid::text::point)[0], (ctid::text::point)[1] FROM pg_proc
+SQL
+    $node->query('CHECKPOINT');
+    for (@rows)
+    {
+        my ($function, $file, $block, $offset) = split /\|/;
+        my $edit = $edits{$function} or next;
+        open my $handle, '+<:raw', $node->data_dir . "/$file" or die $!;
+        seek $handle, $block * 8192, 0;
+        read $handle, my $page, 8192;
+        my $line = 24 + 4 * ($offset - 1);
+        $edit->($page, unpack('L', substr($page, $line, 4)) & 0x7fff, $line);
+        seek $handle, $block * 8192, 0;
+        print $handle $page;
+        close $handle;
+    }
+}
+
+$clone = lease();
+test($clone, join ';', map { "CREATE FUNCTION $_(int) RETURNS int LANGUAGE sql AS 'SELECT 1'" } qw(whole endless short));
+damage($clone,
+    endless => sub {
+        my $types = pack('l5', 1, 0, 26, 1, 0);    # ndim, dataoffset, elemtype, dim1, lbound1
+        substr($_[0], index($_[0], $types, $_[1]) + 12, 4) = pack('l', 0x7fffffff);
+    },
+    short => sub {
+        my $line = unpack('L', substr($_[0], $_[2], 4));
+        substr($_[0], $_[2], 4) = pack('L', ($line & 0x1ffff) | (60 << 17));    # its length
+    });
+my $told = $node->query("SELECT string_agg(left(name, 40), ' ') FROM testpool.diff('$clone') WHERE kind = 'function'");
+like($told, qr/whole\(integer\)/, 'of a damaged file the rest is told');
+like($told, qr/endless\(integer/, 'a row that says it is longer than it is ends where it ends');
+unlike($told, qr/short/, 'and one that is too short is passed by');
+release($clone);
+
 # --- who may, and when ----------------------------------------------------------------------------------
 
 $node->query('CREATE ROLE alice LOGIN; CREATE ROLE bob LOGIN; GRANT USAGE ON SCHEMA testpool TO alice, bob; '
