@@ -2,7 +2,7 @@
 #pragma once
 
 #include "pg/growing.h"
-#include "rewind/files.h"
+#include "rewind/buffers.h"
 
 namespace testpool::rewind {
 
@@ -14,5 +14,10 @@ struct RelationOf {
 
 /// What pg_class says, sorted by file. Catalogs without a fixed file are not in it.
 std::span<RelationOf> relations_of(Oid database, Oid tablespace, const Files& files);
+
+/// True if pg_class of a database that nobody is in has each of the files `wanted`, main forks in
+/// order. It does not tell of catalogs without a fixed file, nor of what was dropped or replaced.
+bool are_in_use(std::span<const ForkName> wanted, Oid database, Oid tablespace, const Files& files,
+                std::span<const DirtyBlock> dirty);
 
 }  // namespace testpool::rewind

@@ -63,14 +63,19 @@ class Rewind {
     }
 
     /// A relation file that was dropped or truncated away stays, empty, until a checkpoint removes
-    /// it; what is written to it before is lost.
-    bool needs_checkpoint() const {
-        bool needed = false;
+    /// it; what is written to it before is lost. One that is empty and still a relation's was
+    /// shortened, and stays. If catalogs were rewritten, pg_class does not tell.
+    bool needs_checkpoint(bool catalogs_rewritten) const {
+        bool gone = false;
+        Growing<ForkName> emptied;
         each_fork([&](const Fork* s, const Fork* t) {
             if (s == nullptr || s->name.fork != MAIN_FORKNUM) return;
-            needed |= t == nullptr || (t->bytes == 0 && t->written);
+            gone |= t == nullptr;
+            if (t != nullptr && t->bytes == 0 && t->written) emptied.add(t->name);
         });
-        return needed;
+        if (gone || emptied.all().empty()) return gone;
+        return catalogs_rewritten ||
+               !are_in_use(emptied.all(), job_.oid, job_.tablespace, target_, dirty_);
     }
 
     void put_back() {
@@ -91,6 +96,8 @@ class Rewind {
     bool crowded() const { return tombstones_ > most_tombstones; }
     std::span<const Oid> tablespaces() const { return tablespaces_; }
     std::span<const Fork> changed_forks() const { return changed_.all(); }
+    /// Of those, what has nothing in it now.
+    std::span<const Fork> emptied_forks() const { return emptied_.all(); }
 
   private:
     template <class Each>
@@ -141,6 +148,7 @@ class Rewind {
         outcome_.pages += pages;
         board::report_bytes(outcome_.pages * BLCKSZ);
         changed_.add(s);
+        if (s.bytes == 0) emptied_.add(s);
     }
 
     /// Sessions remember of an index what stands in its first page, and which pages it has.
@@ -178,16 +186,20 @@ class Rewind {
         if (source_.find(main) != nullptr) {  // a map that the template does not have
             if (t.bytes == 0) return;
             resize(sides_of(name), name.fork, 0);
-            count(name, 1);
-            changed_.add(t);
+            note_extra(t);
             return;
         }
         if (name.fork != MAIN_FORKNUM) return;  // goes with its main fork
         tombstones_ += t.bytes == 0;
         if (t.bytes == 0 && !t.written) return;  // dropped by an earlier rewind
         drop_relation(locator(name, job_.oid));
-        count(name, 1);
+        note_extra(t);
+    }
+
+    void note_extra(const Fork& t) {
+        count(t.name, 1);
         changed_.add(t);
+        emptied_.add(t);
     }
 
     const Job& job_;
@@ -197,6 +209,7 @@ class Rewind {
     std::span<Oid> tablespaces_;
     std::span<DirtyBlock> dirty_;
     Growing<Fork> changed_;
+    Growing<Fork> emptied_;
     Growing<Oid> stale_indexes_;
     Growing<Oid> changed_tables_;
     int tombstones_ = 0;
@@ -228,7 +241,8 @@ void begin_changes(const Job& job) {
 
 /// Under sessions nothing is written out, which would wait for the log as well: the test that comes
 /// next writes to the same pages. What stays dirty is looked at again the next time, and so is a
-/// file without a stamp, if need be; neither can be missed.
+/// file without a stamp, if need be; neither can be missed. Empty files are stamped, or they would
+/// look each time as if they waited for a checkpoint.
 void write_out(const Job& job, const Rewind& rewind, Outcome& outcome) {
     board::report(Phase::writing);
     rewind.truncate();
@@ -238,8 +252,8 @@ void write_out(const Job& job, const Rewind& rewind, Outcome& outcome) {
     if (rewind.changed() && settle) FlushDatabaseBuffers(job.oid);
     TESTPOOL_POINT("rewind-flushed");
     if (rewind.init_file_written()) copy_init_file(job.source, job.oid, job.tablespace);
-    if ((rewind.changed() && settle) || rewind.init_file_written())
-        stamp(job.oid, job.tablespace, rewind.changed_forks());
+    if (rewind.changed() || rewind.init_file_written())
+        stamp(job.oid, job.tablespace, settle ? rewind.changed_forks() : rewind.emptied_forks());
     outcome.unwatched = !watch(job.oid, rewind.tablespaces());
     if (rewind.crowded()) RequestCheckpoint(CHECKPOINT_FORCE);
 }
@@ -272,7 +286,7 @@ void run(const Job& job, Outcome& outcome) {
         TESTPOOL_POINT("rewind-looked");
         if (rewind.may_have_changed()) begin_changes(job);
         bool mapped = copy_relation_map(job.source, job.oid, job.tablespace);
-        if (rewind.needs_checkpoint()) {
+        if (rewind.needs_checkpoint(mapped)) {
             bury_dropped_files();
             TESTPOOL_POINT("rewind-buried");
             rewind.look();

@@ -33,6 +33,52 @@ for my $round (1 .. 3)
         $round == 2 ? 'CHECKPOINT' : 'SELECT 1', 'DROP TABLE part');
 }
 
+# --- files that are empty and stay ---------------------------------------------------------------
+
+# How many checkpoints were asked for while the code ran.
+sub checkpoints_of ($code)
+{
+    my $offset = -s $node->logfile;
+    $code->();
+    my @asked = PostgreSQL::Test::Utils::slurp_file($node->logfile, $offset) =~ /checkpoint starting:[^\n]* force/g;
+    return scalar @asked;
+}
+sub asks_for_checkpoints ($number, $what, @uses)
+{
+    is(checkpoints_of(sub {
+        my $database = $t->acquire;
+        $t->use_database($database, @uses);
+        $node->query("SELECT testpool.recreate('$database')");
+        $t->give_back($database);
+    }), $number, "$what: checkpoints that are asked for: $number");
+}
+
+my $come_and_go = q{INSERT INTO empty SELECT i, 'x' FROM generate_series(1, 500) i; DELETE FROM empty};
+$t->is_put_back('rows that come and go in an empty table', 'rewind', $come_and_go, 'VACUUM empty');
+asks_for_checkpoints(0, 'rows that come and go in an empty table', $come_and_go, 'VACUUM empty');
+asks_for_checkpoints(0, 'rows of an empty table, rolled back', "BEGIN; $come_and_go; ROLLBACK");
+asks_for_checkpoints(0, 'a table that is emptied in place', 'DELETE FROM big', 'VACUUM big');
+asks_for_checkpoints(1, 'a file that was replaced', 'TRUNCATE empty');
+asks_for_checkpoints(0, 'the next test, which writes to it', q{INSERT INTO empty VALUES (1, 'x')});
+
+my $leased = $t->acquire;
+my $inside = $node->session(database => $leased);
+$inside->query('TRUNCATE empty, bare');
+$node->query("SELECT testpool.rewind('$leased')");
+is(checkpoints_of(sub {
+    for (1 .. 3)
+    {
+        # A temporary table has been there: every file is looked at.
+        $node->query('CREATE TEMPORARY TABLE t AS SELECT 1', database => $leased);
+        $node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = '$leased'") or die;
+        $inside->query(q{INSERT INTO part VALUES (7, 'x')});
+        $node->query("SELECT testpool.rewind('$leased')");
+    }
+}), 0, 'after a live rewind the files that it made again ask for none, either');
+is($node->query("SELECT recycled FROM testpool.databases WHERE database = '$leased'"), 'rewind', '… and are rewound');
+$inside->quit;
+$t->give_back($leased);
+
 # --- free-space and visibility maps -----------------------------------------------------------
 
 $t->is_put_back('a visibility map with cleared bits', 'rewind', 'UPDATE big SET t = t WHERE id = 7');
