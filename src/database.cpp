@@ -230,7 +230,9 @@ bool is_closed(Oid oid) {
 
 Oid tablespace_of(Oid oid) { return facts_of(oid).tablespace; }
 
-bool is_spoiled(Oid oid) { return rewind::is_spoiled(oid, tablespace_of(oid)); }
+bool is_spoiled(Oid oid, const Seal& seal) {
+    return rewind::is_spoiled(oid, tablespace_of(oid), seal);
+}
 
 bool is_open(const char* name) {
     Relation databases = table_open(DatabaseRelationId, AccessShareLock);

@@ -38,7 +38,7 @@ void rename(Oid oid, const NameData& from, const NameData& to);
 /// The tablespace of a database that exists.
 Oid tablespace_of(Oid oid);
 /// True if the contents of a sealed template's unlogged relations are gone.
-bool is_spoiled(Oid oid);
+bool is_spoiled(Oid oid, const Seal& seal);
 /// True if prepared transactions live in the database.
 bool has_prepared_transactions(Oid oid);
 /// Client sessions in the database.

@@ -133,7 +133,7 @@ struct Seal {
     XLogRecPtr at;  // no page is younger
     TransactionId frozen_xid;
     MultiXactId min_mxid;
-    int64 fingerprint;  // of the names and lengths of its files
+    int64 fingerprint;  // of the names and lengths of its files, and of which are void
     int32 files;        // how many they are
     bool operator==(const Seal&) const = default;
 };

@@ -138,7 +138,7 @@ void discard_if_gone(State& state, Template& t) {
     if (t.is_root() || t.state != TemplateState::finalized) return;
     if (!database::exists(t.oid))
         discard(state, t, "its database was dropped by someone else", true);
-    else if (database::is_spoiled(t.oid))
+    else if (database::is_spoiled(t.oid, t.seal))
         discard(state, t, "its unlogged relations were changed, or emptied by a crash", true);
 }
 

@@ -20,7 +20,8 @@ struct ForkName {
 struct Fork {
     ForkName name;
     int64 bytes;
-    bool written;  // since stamp()
+    bool written;          // since stamp()
+    bool is_void = false;  // of an unlogged relation: a crash takes nothing from it
 };
 
 /// What a file's name says.

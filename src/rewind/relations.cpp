@@ -13,26 +13,35 @@ struct File {
     int64 pages;
 };
 
+int64 pages_of(const Files& files, const ForkName& name) {
+    const Fork* fork = files.find(name);
+    return fork == nullptr ? 0 : fork->bytes / BLCKSZ;
+}
+
 File file_of_class(Oid database, Oid tablespace, const Files& files) {
     RelNumber number =
         compat::mapped_file(GetDatabasePath(database, tablespace), RelationRelationId);
     ForkName name{tablespace, number, MAIN_FORKNUM};
-    const Fork* fork = files.find(name);
-    return {name, fork == nullptr ? 0 : fork->bytes / BLCKSZ};
+    return {name, pages_of(files, name)};
+}
+
+template <class Each>
+void each_tuple(const File& file, Oid database, std::span<const DirtyBlock> dirty, Each each) {
+    PageReader pages(database, file.name, dirty);
+    for (int64 block = 0; block < file.pages; block++)
+        each_row(pages.at(static_cast<BlockNumber>(block)), each);
+    pages.close();
 }
 
 template <class Each>
 void each_class(const File& file, Oid database, Oid tablespace, std::span<const DirtyBlock> dirty,
                 Each each) {
-    PageReader pages(database, file.name, dirty);
-    for (int64 block = 0; block < file.pages; block++)
-        each_row(pages.at(static_cast<BlockNumber>(block)), [&](HeapTuple tuple) {
-            auto* row = form_of<FormData_pg_class>(tuple);
-            if (row == nullptr || row->relfilenode == 0) return;
-            Oid place = OidIsValid(row->reltablespace) ? row->reltablespace : tablespace;
-            each(tuple, *row, ForkName{place, row->relfilenode, MAIN_FORKNUM});
-        });
-    pages.close();
+    each_tuple(file, database, dirty, [&](HeapTuple tuple) {
+        auto* row = form_of<FormData_pg_class>(tuple);
+        if (row == nullptr || row->relfilenode == 0) return;
+        Oid place = OidIsValid(row->reltablespace) ? row->reltablespace : tablespace;
+        each(tuple, *row, ForkName{place, row->relfilenode, MAIN_FORKNUM});
+    });
 }
 
 }  // namespace
@@ -47,6 +56,40 @@ std::span<RelationOf> relations_of(Oid database, Oid tablespace, const Files& fi
                    found.add({name, row.oid, row.relkind == RELKIND_INDEX});
                });
     std::ranges::sort(found.all(), {}, &RelationOf::file);
+    return found.all();
+}
+
+namespace {
+
+struct FileOf {
+    Oid relation;
+    ForkName name;
+};
+
+const ForkName* file_of(std::span<const FileOf> sorted, Oid relation) {
+    auto found = std::ranges::lower_bound(sorted, relation, {}, &FileOf::relation);
+    return found != sorted.end() && found->relation == relation ? &found->name : nullptr;
+}
+
+}  // namespace
+
+std::span<IndexOf> indexes_of(Oid database, Oid tablespace, const Files& files) {
+    Growing<FileOf> all;
+    each_class(file_of_class(database, tablespace, files), database, tablespace, {},
+               [&](HeapTuple tuple, const FormData_pg_class& row, const ForkName& name) {
+                   if (is_live(tuple->t_data)) all.add({row.oid, name});
+               });
+    std::ranges::sort(all.all(), {}, &FileOf::relation);
+    Growing<IndexOf> found;
+    const ForkName* catalog = file_of(all.all(), IndexRelationId);
+    if (catalog == nullptr) return {};
+    each_tuple({*catalog, pages_of(files, *catalog)}, database, {}, [&](HeapTuple tuple) {
+        auto* row = form_of<FormData_pg_index>(tuple, offsetof(FormData_pg_index, indkey));
+        if (row == nullptr || !is_live(tuple->t_data)) return;
+        const ForkName* index = file_of(all.all(), row->indexrelid);
+        const ForkName* table = file_of(all.all(), row->indrelid);
+        if (index != nullptr && table != nullptr) found.add({*index, *table});
+    });
     return found.all();
 }
 

@@ -15,6 +15,14 @@ struct RelationOf {
 /// What pg_class says, sorted by file. Catalogs without a fixed file are not in it.
 std::span<RelationOf> relations_of(Oid database, Oid tablespace, const Files& files);
 
+struct IndexOf {
+    ForkName file;  // main forks
+    ForkName table;
+};
+
+/// The indexes of a template, and whose they are. Those of catalogs may be left out.
+std::span<IndexOf> indexes_of(Oid database, Oid tablespace, const Files& files);
+
 /// True if pg_class of a database that nobody is in has each of the files `wanted`, main forks in
 /// order. It does not tell of catalogs without a fixed file, nor of what was dropped or replaced.
 bool are_in_use(std::span<const ForkName> wanted, Oid database, Oid tablespace, const Files& files,

@@ -12,7 +12,8 @@ namespace testpool::rewind {
 Seal seal(Oid database);
 
 /// True if a crash has emptied unlogged relations of a sealed template, or somebody changed them.
-bool is_spoiled(Oid database, Oid tablespace);
+/// Those that were empty when it was sealed are not lost.
+bool is_spoiled(Oid database, Oid tablespace, const Seal& seal);
 /// The same for the template that the job copies.
 bool is_spoiled(const Job& job);
 

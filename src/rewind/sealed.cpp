@@ -3,6 +3,7 @@
 #include "rewind/sealed.h"
 
 #include "rewind/buffers.h"
+#include "rewind/compare.h"
 #include "rewind/rewind.h"
 
 namespace testpool::rewind {
@@ -35,20 +36,77 @@ Form_pg_database form_of(HeapTuple row) {
     return reinterpret_cast<Form_pg_database>(GETSTRUCT(row));
 }
 
-/// Tells one list of files from another: names and lengths.
+bool has_unlogged(const Files& files) {
+    return std::ranges::any_of(files.forks,
+                               [](const Fork& f) { return f.name.fork == INIT_FORKNUM; });
+}
+
+const Fork* init_of(const Files& files, const ForkName& name) {
+    return files.find({name.tablespace, name.relation, INIT_FORKNUM});
+}
+
+bool same_pages(Oid database, const ForkName& a, const ForkName& b, int64 bytes) {
+    PageMemory memory;
+    std::span<char*> pages = memory.all();
+    Segments first(database, a);
+    Segments second(database, b);
+    bool same = true;
+    for (BlockNumber block = 0; same && block < bytes / BLCKSZ; block++) {
+        first.read(block, 1, pages[0]);
+        second.read(block, 1, pages[1]);
+        same = same_page(pages[0], pages[1]);
+    }
+    first.close();
+    second.close();
+    memory.free();
+    return same;
+}
+
+/// True if the main fork is as its init fork, of which ResetUnloggedRelations() makes it anew after
+/// a crash.
+bool is_initial(Oid database, const Files& files, const Fork& fork) {
+    const Fork* init = init_of(files, fork.name);
+    return fork.name.fork == MAIN_FORKNUM && init != nullptr && fork.bytes == init->bytes &&
+           same_pages(database, fork.name, init->name, fork.bytes);
+}
+
+/// Tables without a page, sequences that nobody used, and the indexes of such tables, whatever
+/// stands in them: there is nothing that they could have lost.
+void mark_void(Oid database, Oid tablespace, const Files& files) {
+    for (Fork& fork : files.forks) fork.is_void = is_initial(database, files, fork);
+    for (const IndexOf& index : indexes_of(database, tablespace, files)) {
+        const Fork* table = files.find(index.table);
+        Fork* fork = files.find(index.file);
+        if (table == nullptr || fork == nullptr || init_of(files, index.file) == nullptr) continue;
+        fork->is_void = table->bytes == 0;
+    }
+}
+
+Files look_at(Oid database, Oid tablespace, std::span<const Oid> tablespaces) {
+    Files files = scan(database, tablespaces);
+    if (has_unlogged(files)) mark_void(database, tablespace, files);
+    return files;
+}
+
+/// A crash leaves such a relation without the map.
+bool is_map_of_void(const Files& files, const ForkName& name) {
+    if (!is_unlogged(files, name) || name.fork == MAIN_FORKNUM) return false;
+    const Fork* main = files.find({name.tablespace, name.relation, MAIN_FORKNUM});
+    return main != nullptr && main->is_void;
+}
+
+/// Tells one list of files from another: names and lengths, and what has nothing to lose, which may
+/// have any length.
 int64 fingerprint(const Files& files) {
     uint64 mix = 0;
     for (const Fork& fork : files.forks) {
-        int64 facts[] = {fork.name.tablespace, fork.name.relation, fork.name.fork, fork.bytes};
+        if (is_map_of_void(files, fork.name)) continue;
+        int64 facts[] = {fork.name.tablespace, fork.name.relation, fork.name.fork,
+                         fork.is_void ? -1 : fork.bytes};
         auto* bytes = reinterpret_cast<unsigned char*>(facts);
         mix = hash_combine64(mix, hash_bytes_extended(bytes, sizeof(facts), 0));
     }
     return static_cast<int64>(mix);
-}
-
-bool has_unlogged(const Files& files) {
-    return std::ranges::any_of(files.forks,
-                               [](const Fork& f) { return f.name.fork == INIT_FORKNUM; });
 }
 
 const Known& known_template(const Job& job) {
@@ -60,7 +118,7 @@ const Known& known_template(const Job& job) {
     place.memory =
         AllocSetContextCreate(TopMemoryContext, "testpool template files", ALLOCSET_DEFAULT_SIZES);
     MemoryContext caller = MemoryContextSwitchTo(place.memory);
-    place.files = scan(job.source, tablespaces_of(job.source, job.tablespace));
+    place.files = look_at(job.source, job.tablespace, tablespaces_of(job.source, job.tablespace));
     place.relations = relations_of(job.source, job.tablespace, place.files);
     MemoryContextSwitchTo(caller);
     place.intact = fingerprint(place.files) == job.seal.fingerprint;
@@ -72,7 +130,7 @@ const Known& known_template(const Job& job) {
 
 /// What unlogged relations hold does not tell its age, so any change is looked for.
 bool unlogged_changed(const Job& job, const Files& files) {
-    return is_spoiled(job.source, job.tablespace) ||
+    return is_spoiled(job.source, job.tablespace, job.seal) ||
            std::ranges::any_of(dirty_blocks(job.source), [&](const DirtyBlock& block) {
                return is_unlogged(files, block.fork);
            });
@@ -84,22 +142,34 @@ Seal seal(Oid database) {
     board::report(Phase::checkpoint);
     RequestCheckpoint(CHECKPOINT_IMMEDIATE | CHECKPOINT_FORCE | CHECKPOINT_WAIT);
     HeapTuple row = row_of(database);
-    std::span<Oid> tablespaces = tablespaces_of(database, form_of(row)->dattablespace);
+    Oid tablespace = form_of(row)->dattablespace;
+    std::span<Oid> tablespaces = tablespaces_of(database, tablespace);
     FlushDatabaseBuffers(database);  // a checkpoint passes by those of unlogged relations
     stamp(database, tablespaces);
-    Files files = scan(database, tablespaces);
+    Files files = look_at(database, tablespace, tablespaces);
     return {GetXLogInsertRecPtr(), form_of(row)->datfrozenxid, form_of(row)->datminmxid,
             fingerprint(files), static_cast<int>(files.forks.size())};
 }
 
-bool is_spoiled(Oid database, Oid tablespace) {
-    Files files = scan(database, tablespaces_of(database, tablespace));
-    return std::ranges::any_of(
-        files.forks, [&](const Fork& f) { return f.written && is_unlogged(files, f.name); });
+/// After a crash every file of an unlogged relation is a new one. If all of them are void, and were
+/// so when the template was sealed, it is what it was; this is found out once.
+bool is_spoiled(Oid database, Oid tablespace, const Seal& seal) {
+    std::span<Oid> tablespaces = tablespaces_of(database, tablespace);
+    Files files = scan(database, tablespaces);
+    Growing<Fork> written;
+    for (const Fork& f : files.forks)
+        if (f.written && is_unlogged(files, f.name)) written.add(f);
+    if (written.all().empty()) return false;
+    auto was_changed = [&](const Fork& f) { return !is_initial(database, files, f); };
+    if (std::ranges::any_of(written.all(), was_changed)) return true;
+    mark_void(database, tablespace, files);
+    if (fingerprint(files) != seal.fingerprint) return true;
+    stamp(database, tablespace, written.all());
+    return false;
 }
 
 bool is_spoiled(const Job& job) {
-    return known_template(job).has_unlogged && is_spoiled(job.source, job.tablespace);
+    return known_template(job).has_unlogged && is_spoiled(job.source, job.tablespace, job.seal);
 }
 
 const Files& files_of_template(const Job& job) { return known_template(job).files; }
@@ -124,8 +194,7 @@ const char* drift(const Job& job) {
 }
 
 bool is_unlogged(const Files& files, const ForkName& name) {
-    return name.fork != INIT_FORKNUM &&
-           files.find({name.tablespace, name.relation, INIT_FORKNUM}) != nullptr;
+    return name.fork != INIT_FORKNUM && init_of(files, name) != nullptr;
 }
 
 }  // namespace testpool::rewind
