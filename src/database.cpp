@@ -333,6 +333,7 @@ void create(const Job& job, Outcome& outcome) {
     if (job.prepare) {
         sessions::lock_out(job.oid);
         outcome.rewindable = rewind::prepare(job);
+        outcome.stampless = rewind::is_stampless(job.oid, job.tablespace);
         sessions::let_in(job.oid);
     }
     if (OidIsValid(job.source)) sessions::let_in(job.source, ShareLock);
@@ -392,6 +393,7 @@ void look_and_mark(const Job& job, Outcome& outcome) {
     sessions::lock_out(job.oid);
     transaction([&] {
         outcome.seal = rewind::seal(job.oid);
+        outcome.stampless = rewind::is_stampless(job.oid, tablespace_of(job.oid));
         change_row(job.oid, [](FormData_pg_database& row) { row.datistemplate = true; });
         statistics::forget(job.oid);
         outcome.bytes =
@@ -408,8 +410,8 @@ void seal(const Job& job, int desk, Outcome& outcome) {
         refuse_prepared(job);
         TESTPOOL_POINT("seal-closed");
         board::report(Phase::vacuuming);
-        outcome = visitor::visit(desk, job.oid,
-                                 job.vacuum ? Visit::vacuum : Visit::freeze_catalogs);
+        outcome =
+            visitor::visit(desk, job.oid, job.vacuum ? Visit::vacuum : Visit::freeze_catalogs);
         visitor::visit(desk, job.oid, Visit::connect);  // makes the relation-cache file
         look_and_mark(job, outcome);
     });

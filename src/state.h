@@ -52,6 +52,7 @@ struct Template {
     int prewarm;               // clones that prewarm() waits for
     const char* clone_reason;  // of a used clone that leaves: the next one is in its place
     board::Usage usage;        // as of the last take_stock()
+    bool stampless;            // its files keep no times
 
     bool is_root() const { return hash == nullptr; }
 };

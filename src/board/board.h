@@ -168,6 +168,7 @@ struct Outcome {
     Seal seal;        // of a sealed template
     bool rewindable;  // a created clone can be rewound
     bool unwatched;   // the files of a rewound one cannot be watched
+    bool stampless;   // those of a created or sealed one keep no times
     int32 relations;  // put back by a rewind
     int64 pages;
     bool catalogs;  // pages of catalogs are among them

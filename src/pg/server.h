@@ -62,6 +62,7 @@ extern "C" {
 #include "commands/extension.h"
 #include "commands/seclabel.h"
 #include "commands/sequence.h"
+#include "commands/tablespace.h"
 #include "commands/user.h"
 #include "common/file_utils.h"
 #include "common/hashfn.h"

@@ -311,6 +311,7 @@ void sealed(const State& state, Template& t, const Outcome& outcome) {
         t.finalized_at = GetCurrentTimestamp();
         t.bytes = outcome.bytes;
         t.seal = outcome.seal;
+        t.stampless = outcome.stampless;
         set_text(state, t.warning, warning_of(outcome));
         choose_copying(state, t);
         board::remove_lease(key_of(t));
@@ -432,6 +433,7 @@ void cloned(State& state, Database& d, const Outcome& outcome) {
     }
     count_timed(t, Count::clones, Count::clone_us, outcome);
     d.rewindable = outcome.rewindable;
+    t.stampless = outcome.stampless;
     if (d.generation > 1 || d.clone_reason != nullptr) {
         d.recycled = "clone";
         d.recycle_us = outcome.microseconds;

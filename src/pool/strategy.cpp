@@ -16,12 +16,13 @@ const char* name_of(Strategy strategy) {
 
 const char* reason_of(const Template& t, bool can_share) {
     constexpr int64 megabyte = 1024 * 1024;
-    return psprintf("%s: %lld MB in %d files on %s, where blocks %s shared; fsync is %s",
-                    settings::strategy() == Strategy::automatic ? "auto"
-                                                                : "testpool.clone_strategy",
-                    static_cast<long long>(t.bytes / megabyte), t.seal.files,
-                    disk::file_system(t.oid, database::tablespace_of(t.oid)),
-                    can_share ? "can be" : "cannot be", enableFsync ? "on" : "off");
+    return psprintf(
+        "%s: %lld MB in %d files on %s, where blocks %s shared%s; fsync is %s",
+        settings::strategy() == Strategy::automatic ? "auto" : "testpool.clone_strategy",
+        static_cast<long long>(t.bytes / megabyte), t.seal.files,
+        disk::file_system(t.oid, database::tablespace_of(t.oid)),
+        can_share ? "can be" : "cannot be", t.stampless ? " and no times of files are kept" : "",
+        enableFsync ? "on" : "off");
 }
 
 void tell(const State& state, Template& t, Strategy strategy, const char* reason) {

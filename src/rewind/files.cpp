@@ -1,6 +1,7 @@
 // The files of a database. A write moves a file's modification time to the present; stamp() sets it
 // to a moment long past, so that one look at the time tells whether a file was written since. What
-// is still in shared buffers is found elsewhere (buffers.h).
+// is still in shared buffers is found elsewhere (buffers.h). Where a file system does not let the
+// server set that time, or keeps another, every file counts as written.
 
 #include "rewind/files.h"
 
@@ -8,13 +9,38 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "pg/growing.h"
 
 namespace testpool::rewind {
 
 namespace {
 
-constexpr timespec stamped_time{.tv_sec = 1'000'000'000, .tv_nsec = 123'456'000};
+// An even second: some file systems keep no more of it.
+constexpr timespec stamped_time{.tv_sec = 1'000'000'000, .tv_nsec = 0};
+
+/// What is known of the file systems of some tablespaces.
+struct Known {
+    Oid tablespace;
+    bool keeps_stamps;
+};
+std::array<Known, 32> known;  // one that falls on another's place is tried again
+
+Known& known_of(Oid tablespace) { return known[tablespace % known.size()]; }
+
+bool keeps_stamps(Oid tablespace) {
+    const Known& k = known_of(tablespace);
+    return k.tablespace != tablespace || k.keeps_stamps;
+}
+
+void note_stampless(Oid tablespace) {
+    known_of(tablespace) = {tablespace, false};
+    const char* name = get_tablespace_name(tablespace);
+    log_line(LOG,
+             "the file system of tablespace \"%s\" does not keep the times that are set for files: "
+             "rewinds there compare whole files",
+             name != nullptr ? name : "?");
+}
 
 bool is_stamped(const struct stat& file) {
     return file.st_mtim.tv_sec == stamped_time.tv_sec &&
@@ -63,14 +89,29 @@ Files files_of(std::span<Fork> segments, bool init_file_written) {
     return {segments.first(count), init_file_written};
 }
 
+/// Looks at the first file of each tablespace again: the file system may have rounded the time.
+void learn(int directory, const char* name, Oid tablespace) {
+    struct stat file {};
+    if (known_of(tablespace).tablespace == tablespace || !look(directory, name, file)) return;
+    if (is_stamped(file))
+        known_of(tablespace) = {tablespace, true};
+    else
+        note_stampless(tablespace);
+}
+
 /// False if there is no such file.
-bool stamp_file(int directory, const char* name) {
+bool stamp_file(int directory, const char* name, Oid tablespace) {
     const timespec times[2] = {stamped_time, stamped_time};
-    if (utimensat(directory, name, times, 0) == 0) return true;
-    if (errno != ENOENT)
+    if (utimensat(directory, name, times, 0) == 0) {
+        learn(directory, name, tablespace);
+        return true;
+    }
+    if (errno == ENOENT) return false;
+    if (errno == EIO)
         ereport(ERROR,
                 (errcode_for_file_access(), errmsg("could not stamp file \"%s\": %m", name)));
-    return false;
+    if (keeps_stamps(tablespace)) note_stampless(tablespace);
+    return true;
 }
 
 void collect(Oid database, Oid tablespace, Temporary temporary, Growing<Fork>& found,
@@ -164,17 +205,25 @@ Files scan(Oid database, const Files& stamped, std::span<const ForkName> written
     return files_of(found.all(), init_file_written);
 }
 
+bool keeps_stamps(std::span<const Oid> tablespaces) {
+    return std::ranges::all_of(tablespaces, [](Oid t) { return keeps_stamps(t); });
+}
+
 void stamp(Oid database, std::span<const Oid> tablespaces) {
     for (Oid tablespace : tablespaces)
-        each_file(database, tablespace,
-                  [&](int directory, const char* name) { stamp_file(directory, name); });
+        each_file(database, tablespace, [&](int directory, const char* name) {
+            if (keeps_stamps(tablespace)) stamp_file(directory, name, tablespace);
+        });
 }
 
 void stamp(Oid database, Oid tablespace, std::span<const Fork> forks) {
-    stamp_file(AT_FDCWD, psprintf("%s/%s", GetDatabasePath(database, tablespace), init_file));
+    auto stamp_at = [](const char* path, Oid place) {
+        return keeps_stamps(place) && stamp_file(AT_FDCWD, path, place);
+    };
+    stamp_at(psprintf("%s/%s", GetDatabasePath(database, tablespace), init_file), tablespace);
     for (const Fork& fork : forks) {
         for (int64 segment = 0;; segment++)  // a truncated one leaves empty segments
-            if (!stamp_file(AT_FDCWD, path_of(database, fork.name, segment))) break;
+            if (!stamp_at(path_of(database, fork.name, segment), fork.name.tablespace)) break;
     }
 }
 

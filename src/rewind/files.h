@@ -55,9 +55,12 @@ Files scan(Oid database, const Files& stamped, std::span<const ForkName> written
            bool init_file_written);
 
 /// Gives every file the one modification time that no write can give it. Nobody may be in the
-/// database and no buffer of it dirty.
+/// database and no buffer of it dirty. Where the file system does not keep it, files count as
+/// written.
 void stamp(Oid database, std::span<const Oid> tablespaces);
 /// The same for the files of some forks, and for the relation-cache file.
 void stamp(Oid database, Oid tablespace, std::span<const Fork> forks);
+/// False if this process has found out that the file system of one of them does not keep it.
+bool keeps_stamps(std::span<const Oid> tablespaces);
 
 }  // namespace testpool::rewind

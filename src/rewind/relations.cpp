@@ -36,11 +36,14 @@ void each_tuple(const File& file, Oid database, std::span<const DirtyBlock> dirt
 template <class Each>
 void each_class(const File& file, Oid database, Oid tablespace, std::span<const DirtyBlock> dirty,
                 Each each) {
+    const char* directory = GetDatabasePath(database, tablespace);
     each_tuple(file, database, dirty, [&](HeapTuple tuple) {
         auto* row = form_of<FormData_pg_class>(tuple);
-        if (row == nullptr || row->relfilenode == 0) return;
+        if (row == nullptr || row->relisshared || !RELKIND_HAS_STORAGE(row->relkind)) return;
         Oid place = OidIsValid(row->reltablespace) ? row->reltablespace : tablespace;
-        each(tuple, *row, ForkName{place, row->relfilenode, MAIN_FORKNUM});
+        RelNumber number =
+            row->relfilenode != 0 ? row->relfilenode : compat::mapped_file(directory, row->oid);
+        each(tuple, *row, ForkName{place, number, MAIN_FORKNUM});
     });
 }
 
@@ -53,7 +56,8 @@ std::span<RelationOf> relations_of(Oid database, Oid tablespace, const Files& fi
     File file = file_of_class(database, tablespace, files);
     each_class(file, database, tablespace, {},
                [&](HeapTuple /*tuple*/, const FormData_pg_class& row, const ForkName& name) {
-                   found.add({name, row.oid, row.relkind == RELKIND_INDEX});
+                   if (row.relfilenode != 0)
+                       found.add({name, row.oid, row.relkind == RELKIND_INDEX});
                });
     std::ranges::sort(found.all(), {}, &RelationOf::file);
     return found.all();

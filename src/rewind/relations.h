@@ -24,7 +24,7 @@ struct IndexOf {
 std::span<IndexOf> indexes_of(Oid database, Oid tablespace, const Files& files);
 
 /// True if pg_class of a database that nobody is in has each of the files `wanted`, main forks in
-/// order. It does not tell of catalogs without a fixed file, nor of what was dropped or replaced.
+/// order, which are neither dropped nor replaced then.
 bool are_in_use(std::span<const ForkName> wanted, Oid database, Oid tablespace, const Files& files,
                 std::span<const DirtyBlock> dirty);
 

@@ -17,6 +17,9 @@ bool is_spoiled(Oid database, Oid tablespace, const Seal& seal);
 /// The same for the template that the job copies.
 bool is_spoiled(const Job& job);
 
+/// True if files of the database keep no stamps, so that its rewinds compare whole files.
+bool is_stampless(Oid database, Oid tablespace);
+
 /// After a clone has been made: makes it possible to rewind it. False if it never will be.
 bool prepare(const Job& job);
 

@@ -41,6 +41,12 @@ bool has_unlogged(const Files& files) {
                                [](const Fork& f) { return f.name.fork == INIT_FORKNUM; });
 }
 
+bool has_rows_unlogged(const Files& files) {
+    return std::ranges::any_of(files.forks, [&](const Fork& f) {
+        return f.name.fork == MAIN_FORKNUM && is_unlogged(files, f.name) && !f.is_void;
+    });
+}
+
 const Fork* init_of(const Files& files, const ForkName& name) {
     return files.find({name.tablespace, name.relation, INIT_FORKNUM});
 }
@@ -96,17 +102,23 @@ bool is_map_of_void(const Files& files, const ForkName& name) {
 }
 
 /// Tells one list of files from another: names and lengths, and what has nothing to lose, which may
-/// have any length.
+/// have any length. Half of it tells of the contents of unlogged relations, half of the rest.
 int64 fingerprint(const Files& files) {
-    uint64 mix = 0;
+    uint64 logged = 0;
+    uint64 unlogged = 0;
     for (const Fork& fork : files.forks) {
         if (is_map_of_void(files, fork.name)) continue;
         int64 facts[] = {fork.name.tablespace, fork.name.relation, fork.name.fork,
                          fork.is_void ? -1 : fork.bytes};
         auto* bytes = reinterpret_cast<unsigned char*>(facts);
+        uint64& mix = is_unlogged(files, fork.name) ? unlogged : logged;
         mix = hash_combine64(mix, hash_bytes_extended(bytes, sizeof(facts), 0));
     }
-    return static_cast<int64>(mix);
+    return static_cast<int64>(logged << 32 | (unlogged & PG_UINT32_MAX));
+}
+
+bool same_unlogged(int64 fingerprint, int64 other) {
+    return static_cast<uint32>(fingerprint) == static_cast<uint32>(other);
 }
 
 const Known& known_template(const Job& job) {
@@ -152,7 +164,8 @@ Seal seal(Oid database) {
 }
 
 /// After a crash every file of an unlogged relation is a new one. If all of them are void, and were
-/// so when the template was sealed, it is what it was; this is found out once.
+/// so when the template was sealed, it is what it was; this is found out once. Where files keep no
+/// stamps, only what a crash would do is noticed.
 bool is_spoiled(Oid database, Oid tablespace, const Seal& seal) {
     std::span<Oid> tablespaces = tablespaces_of(database, tablespace);
     Files files = scan(database, tablespaces);
@@ -160,12 +173,17 @@ bool is_spoiled(Oid database, Oid tablespace, const Seal& seal) {
     for (const Fork& f : files.forks)
         if (f.written && is_unlogged(files, f.name)) written.add(f);
     if (written.all().empty()) return false;
-    auto was_changed = [&](const Fork& f) { return !is_initial(database, files, f); };
-    if (std::ranges::any_of(written.all(), was_changed)) return true;
     mark_void(database, tablespace, files);
-    if (fingerprint(files) != seal.fingerprint) return true;
+    if (!same_unlogged(fingerprint(files), seal.fingerprint)) return true;
+    stamp(database, tablespace, {init_of(files, written.all()[0].name), 1});  // does it stay?
+    auto was_changed = [&](const Fork& f) { return !is_initial(database, files, f); };
+    if (keeps_stamps(tablespaces) && std::ranges::any_of(written.all(), was_changed)) return true;
     stamp(database, tablespace, written.all());
     return false;
+}
+
+bool is_stampless(Oid database, Oid tablespace) {
+    return !keeps_stamps(tablespaces_of(database, tablespace));
 }
 
 bool is_spoiled(const Job& job) {
@@ -190,6 +208,8 @@ const char* drift(const Job& job) {
     if (!k.intact) return "the template's files are not those that were finalized";
     if (k.has_unlogged && unlogged_changed(job, k.files))
         return "an unlogged relation of the template was changed";
+    if (has_rows_unlogged(k.files) && !keeps_stamps(tablespaces_of(job.source, job.tablespace)))
+        return "no times of files tell whether unlogged relations of the template were changed";
     return nullptr;
 }
 
