@@ -43,6 +43,9 @@ CREATE TABLE testpool.template (
     failures      integer NOT NULL DEFAULT 0,
     retry_at      timestamptz,
     warning       text,
+    sealed_by     xid,
+    drift         text,
+    resealed_at   timestamptz,
     proof         bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
@@ -96,7 +99,7 @@ COMMENT ON COLUMN testpool.template.claimed_at IS 'When the build was claimed';
 COMMENT ON COLUMN testpool.template.finalized_at IS 'When it became ready to clone';
 COMMENT ON COLUMN testpool.template.discarded_at IS 'When it was given up or removed';
 COMMENT ON COLUMN testpool.template.bytes IS 'Size of the template database in bytes when it was finalized; before, that of its base';
-COMMENT ON COLUMN testpool.template.sealed_at IS 'Write-ahead log position when it was finalized: none of its pages is younger';
+COMMENT ON COLUMN testpool.template.sealed_at IS 'Write-ahead log position when it was sealed: none of its pages is younger';
 COMMENT ON COLUMN testpool.template.frozen_xid IS 'Its datfrozenxid at that time';
 COMMENT ON COLUMN testpool.template.min_mxid IS 'Its datminmxid at that time';
 COMMENT ON COLUMN testpool.template.fingerprint IS 'Fingerprint of the names and lengths of its files at that time';
@@ -107,6 +110,9 @@ COMMENT ON COLUMN testpool.template.reason IS 'Why it was discarded';
 COMMENT ON COLUMN testpool.template.failures IS 'Clones that failed since the last one that worked';
 COMMENT ON COLUMN testpool.template.retry_at IS 'No clone, or no drop, is tried before';
 COMMENT ON COLUMN testpool.template.warning IS 'What finalize could not do: how many relations could not be analyzed, which was the first, and why';
+COMMENT ON COLUMN testpool.template.sealed_by IS 'The transaction that wrote the database''s row when it was sealed; if that is another, somebody may have been in it';
+COMMENT ON COLUMN testpool.template.drift IS 'Why it is not what was sealed, so that used clones are not rewound';
+COMMENT ON COLUMN testpool.template.resealed_at IS 'When it was last vacuumed and sealed again';
 COMMENT ON COLUMN testpool.template.proof IS 'Fingerprint of id and OID on this server; a row without it is not testpool''s';
 
 COMMENT ON TABLE testpool.database IS
@@ -164,7 +170,9 @@ SELECT t.hash,
        t.finalized_at,
        t.discarded_at,
        t.reason,
-       t.warning
+       t.warning,
+       t.drift,
+       t.resealed_at
   FROM testpool.template t
   LEFT JOIN testpool.template b ON b.id = t.base
   LEFT JOIN testpool.database d ON d.template = t.id
@@ -330,6 +338,7 @@ SELECT j.pid,
        j.task,
        j.phase,
        CASE j.task WHEN 'seal' THEN NULL
+                   WHEN 'reseal' THEN NULL
                    WHEN 'drop' THEN greatest(t.bytes - j.bytes, 0)
                    ELSE j.bytes END AS bytes_done,
        nullif(CASE WHEN j.task = 'drop' OR j.task = 'create' AND NOT j.of_template THEN t.bytes
@@ -345,7 +354,7 @@ COMMENT ON COLUMN testpool.progress.pid IS 'Process id of the worker';
 COMMENT ON COLUMN testpool.progress.database IS 'Name of the database';
 COMMENT ON COLUMN testpool.progress.hash IS 'Hash of its template; null: a clone of testpool.root_template';
 COMMENT ON COLUMN testpool.progress.template IS 'Human name of its template';
-COMMENT ON COLUMN testpool.progress.task IS 'create, seal, rewind or drop';
+COMMENT ON COLUMN testpool.progress.task IS 'create, seal, rewind, reseal or drop';
 COMMENT ON COLUMN testpool.progress.phase IS 'What of it is being done';
 COMMENT ON COLUMN testpool.progress.bytes_done IS 'Bytes copied, put back or removed so far; null: not known';
 COMMENT ON COLUMN testpool.progress.bytes_total IS 'How many there will be, taken from the template''s size; null: not known';
@@ -376,6 +385,9 @@ COMMENT ON COLUMN testpool.templates.finalized_at IS 'When it became ready to cl
 COMMENT ON COLUMN testpool.templates.discarded_at IS 'When it was given up or removed';
 COMMENT ON COLUMN testpool.templates.reason IS 'Why it was discarded';
 COMMENT ON COLUMN testpool.templates.warning IS 'What finalize could not do: how many relations could not be analyzed, which was the first, and why';
+
+COMMENT ON COLUMN testpool.templates.drift IS 'Why it is not what was finalized, so that used clones are cloned again rather than rewound; null: it is';
+COMMENT ON COLUMN testpool.templates.resealed_at IS 'When it was last vacuumed and sealed again, because autovacuum had changed it or was about to; null: never';
 
 COMMENT ON VIEW testpool.databases IS 'Clones: state, lease holder, sessions inside, times';
 COMMENT ON COLUMN testpool.databases.database IS 'Name of the database';
@@ -418,7 +430,7 @@ COMMENT ON COLUMN testpool.stats.abandoned IS 'Leases that ended because their s
 COMMENT ON COLUMN testpool.stats.rewinds IS 'Used clones that were rewound';
 COMMENT ON COLUMN testpool.stats.clean_returns IS 'Used clones in which nothing had changed';
 COMMENT ON COLUMN testpool.stats.rewind_ms IS 'How long both took together, in milliseconds';
-COMMENT ON COLUMN testpool.stats.refusals IS 'Used clones that were dropped and cloned again, because they could not be rewound';
+COMMENT ON COLUMN testpool.stats.refusals IS 'Used clones that were cloned again, because they could not be rewound';
 COMMENT ON COLUMN testpool.stats.last_refusal IS 'Why the last of them could not';
 COMMENT ON COLUMN testpool.stats.unwatched IS 'Rewinds after which the files could not be watched, so that the next one has to look at each of them';
 COMMENT ON COLUMN testpool.stats.clones IS 'Clones made, those that took the place of a used one included';

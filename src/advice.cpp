@@ -129,6 +129,11 @@ Statement<0> trouble[] = {
           FROM testpool.stats s WHERE s.failures > 0)",
      {}},
     {R"(
+        SELECT format('Template %s is not what was finalized, so each of its clones that was used is cloned again: %s. If somebody changed it, build it again.',
+                      coalesce(name, left(hash, 24)), drift)
+          FROM testpool.templates WHERE state = 'finalized' AND drift IS NOT NULL)",
+     {}},
+    {R"(
         SELECT format('Database %s has been kept for more than a day: release it when you have seen enough.', database)
           FROM testpool.databases WHERE state = 'kept' AND leased_at < now() - interval '1 day')",
      {}},

@@ -93,6 +93,9 @@ constexpr std::array template_columns = {
     column<Plain, &Template::failures>("failures"),
     column<Time, &Template::retry_at>("retry_at"),
     column<Plain, &Template::warning>("warning"),
+    column<Plain, &Template::seal, &Seal::by>("sealed_by"),
+    column<Plain, &Template::drift>("drift"),
+    column<Time, &Template::resealed_at>("resealed_at"),
     Column<Template>{"proof", write_proof, read_proof},
 };
 

@@ -295,14 +295,22 @@ bool has_prepared_transactions(Oid oid) {
     return max_prepared_xacts > 0 && has_prepared_transactions(facts_of(oid).name);
 }
 
+bool is_as_sealed(Oid oid, const Seal& seal) {
+    NewestRow newest = newest_row(oid);
+    return HeapTupleIsValid(newest.row) && !newest.written &&
+           HeapTupleHeaderGetRawXmin(newest.row->t_data) == seal.by;
+}
+
 int sessions_in(Oid oid) { return CountDBConnections(oid); }
 
-bool versions_stay(TransactionId before) {
+TransactionId oldest_needed() {
     Relation databases = table_open(DatabaseRelationId, AccessShareLock);
     TransactionId horizon = GetOldestNonRemovableTransactionId(databases);
     table_close(databases, AccessShareLock);
-    return TransactionIdPrecedes(horizon, before);
+    return horizon;
 }
+
+bool versions_stay(TransactionId before) { return TransactionIdPrecedes(oldest_needed(), before); }
 
 namespace {
 
@@ -332,7 +340,7 @@ void create(const Job& job, Outcome& outcome) {
     if (OidIsValid(job.source)) complete(job);
     if (job.prepare) {
         sessions::lock_out(job.oid);
-        outcome.rewindable = rewind::prepare(job);
+        rewind::prepare(job, outcome);
         outcome.stampless = rewind::is_stampless(job.oid, job.tablespace);
         sessions::let_in(job.oid);
     }
@@ -388,18 +396,31 @@ void reopen(Oid oid) {
     });
 }
 
-/// Looks at the template while nobody can come in, and lets nobody but our own processes in later.
-void look_and_mark(const Job& job, Outcome& outcome) {
+/// Looks at the template while nobody can come in. `mark(seal)` is to leave word of who did.
+template <class Mark>
+void look(const Job& job, Outcome& outcome, Mark mark) {
     sessions::lock_out(job.oid);
     transaction([&] {
         outcome.seal = rewind::seal(job.oid);
         outcome.stampless = rewind::is_stampless(job.oid, tablespace_of(job.oid));
-        change_row(job.oid, [](FormData_pg_database& row) { row.datistemplate = true; });
+        mark(outcome.seal);
         statistics::forget(job.oid);
         outcome.bytes =
             DatumGetInt64(DirectFunctionCall1(pg_database_size_oid, ObjectIdGetDatum(job.oid)));
     });
     sessions::let_in(job.oid);
+}
+
+/// Lets nobody but our own processes, and autovacuum, in later.
+void mark_as_template(const Job& job, Seal& seal) {
+    change_row(job.oid, [](FormData_pg_database& row) { row.datistemplate = true; });
+    seal.by = GetCurrentTransactionId();
+}
+
+void require_as_sealed(const Job& job) {
+    if (is_as_sealed(job.oid, job.seal)) return;
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("database \"%s\" was altered since it was sealed", NameStr(job.name))));
 }
 
 }  // namespace
@@ -413,7 +434,9 @@ void seal(const Job& job, int desk, Outcome& outcome) {
         outcome =
             visitor::visit(desk, job.oid, job.vacuum ? Visit::vacuum : Visit::freeze_catalogs);
         visitor::visit(desk, job.oid, Visit::connect);  // makes the relation-cache file
-        look_and_mark(job, outcome);
+        board::report(Phase::checkpoint);
+        RequestCheckpoint(CHECKPOINT_IMMEDIATE | CHECKPOINT_FORCE | CHECKPOINT_WAIT);
+        look(job, outcome, [&](Seal& seal) { mark_as_template(job, seal); });
     });
     if (failure != nullptr) {
         LockReleaseSession(DEFAULT_LOCKMETHOD);
@@ -421,6 +444,32 @@ void seal(const Job& job, int desk, Outcome& outcome) {
         ReThrowError(failure);
     }
     TESTPOOL_POINT("seal-done");
+}
+
+/// Its row is not written: that it stays the same is what proves the next seal, too. If this ends
+/// in the middle, the old seal is the one that counts, and it does not hold.
+void reseal(const Job& job, int desk, Outcome& outcome) {
+    board::report(Phase::ending_sessions);
+    sessions::lock_out(job.oid);
+    transaction([&] {
+        require_as_sealed(job);
+        if (!is_spoiled(job.oid, job.seal)) return;
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                        errmsg("unlogged relations of template database \"%s\" were changed or "
+                               "emptied",
+                               NameStr(job.name))));
+    });
+    sessions::let_in(job.oid);
+    TESTPOOL_POINT("reseal-begun");
+    board::report(Phase::vacuuming);
+    visitor::visit(desk, job.oid, Visit::freeze);
+    visitor::visit(desk, job.oid, Visit::connect);  // makes the relation-cache file
+    TESTPOOL_POINT("reseal-vacuumed");
+    look(job, outcome, [&](Seal& seal) {
+        require_as_sealed(job);
+        seal.by = job.seal.by;
+    });
+    TESTPOOL_POINT("reseal-done");
 }
 
 void vacuum_catalogs() {

@@ -39,10 +39,15 @@ void rename(Oid oid, const NameData& from, const NameData& to);
 Oid tablespace_of(Oid oid);
 /// True if the contents of a sealed template's unlogged relations are gone.
 bool is_spoiled(Oid oid, const Seal& seal);
+/// True if nobody has written the row of a sealed template's database since, so that nobody but
+/// autovacuum and our own processes can have been in it.
+bool is_as_sealed(Oid oid, const Seal& seal);
 /// True if prepared transactions live in the database.
 bool has_prepared_transactions(Oid oid);
 /// Client sessions in the database.
 int sessions_in(Oid oid);
+/// The oldest transaction that some snapshot may not see the end of.
+TransactionId oldest_needed();
 /// True if versions of rows of pg_database that were replaced before that transaction cannot be
 /// removed yet: an old snapshot may see them.
 bool versions_stay(TransactionId before);
@@ -57,6 +62,9 @@ void create(const Job& job, Outcome& outcome);
 void drop(const Job& job, int desk);
 /// Makes a filled database a template.
 void seal(const Job& job, int desk, Outcome& outcome);
+/// Vacuums a template, which does not change what it holds, and looks at it anew. Raises if
+/// somebody else may have been in it.
+void reseal(const Job& job, int desk, Outcome& outcome);
 /// Lets go of what the cluster keeps for a used clone, and rewinds it. Raises if a full clone is
 /// needed instead.
 void rewind(const Job& job, int desk, Outcome& outcome);

@@ -5,9 +5,10 @@
 //      milliseconds, overtakes some copies;
 //   3. room for a pool that is full while somebody waits: drop something;
 //   4. the other rewinds;
-//   5. the other clones that were begun and not finished;
-//   6. the pool that is furthest below its target;
-//   7. drops, when they are due or a pool below its target lacks the room.
+//   5. templates that are to be sealed again: what is cloned before could not be rewound;
+//   6. the other clones that were begun and not finished;
+//   7. the pool that is furthest below its target;
+//   8. drops, when they are due or a pool below its target lacks the room.
 // No worker is idle while somebody waits for what it could do. Slow work that nobody waits for
 // leaves a worker free: who comes next must not wait for somebody's checkpoint. While more bytes
 // wait to be dropped than may, large copies and drops take turns: who has large databases made and
@@ -142,6 +143,7 @@ Step most_urgent(Chores chores, Pools pools, Limits limits) {
         return step;
     if (Step step = room_for_waiting(chores, pools, limits); step.kind != Step::rest) return step;
     if (Step step = first_of(Urgency::rewind); step.kind != Step::rest) return step;
+    if (Step step = first_of(Urgency::upkeep); step.kind != Step::rest) return step;
     if (Step step = first_of(Urgency::unfinished); step.kind != Step::rest) return step;
     if (Step step = furthest_below(pools, limits); step.kind != Step::rest) return step;
     if (!limits.drops_due && !lacks_room(pools, limits)) return {};

@@ -12,6 +12,7 @@ namespace testpool::plan {
 enum class Urgency : std::uint8_t {
     awaited,     // a session waits for exactly this: a build, a seal, a recreate
     rewind,      // a used clone becomes ready again in milliseconds
+    upkeep,      // a template is sealed again
     unfinished,  // a clone that was begun before the server or a worker stopped
     cleanup,     // a drop
 };

@@ -18,6 +18,8 @@ const char* name_of(Task task) {
             return "seal";
         case Task::rewind:
             return "rewind";
+        case Task::reseal:
+            return "reseal";
         case Task::none:
             break;
     }

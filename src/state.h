@@ -42,7 +42,9 @@ struct Template {
     const char* reason;
     int32 failures;
     TimestampTz retry_at;
-    const char* warning;  // of what finalize could not do
+    const char* warning;      // of what finalize could not do
+    const char* drift;        // why it is not what was sealed; nullptr: it is, for all we know
+    TimestampTz resealed_at;  // 0: never
 
     // Not in the catalog:
     ItemPointerData row_at;    // where the catalog has it
@@ -53,6 +55,9 @@ struct Template {
     const char* clone_reason;  // of a used clone that leaves: the next one is in its place
     board::Usage usage;        // as of the last take_stock()
     bool stampless;            // its files keep no times
+    TimestampTz reseal_at;     // it is not sealed again before
+    int reseals;               // that were tried of late
+    bool resealing;            // as of the last next_job(): nothing is copied from it
 
     bool is_root() const { return hash == nullptr; }
 };
@@ -84,6 +89,7 @@ struct Database {
     // Not in the catalog:
     ItemPointerData row_at;         // where the catalog has it
     bool rewindable;                // its files were stamped since the server started
+    const char* unrewindable;       // why it is not, if that is known
     bool live;                      // sessions may stay while it is rewound
     int32 grace;                    // how long they may take to end a transaction, in ms
     int keeper;                     // the desk of the worker that did it, and that watches them

@@ -181,6 +181,12 @@ void everything(Outcome& outcome) {
     freeze_shared_catalogs();
 }
 
+void freeze_everything() {
+    leave_shared_catalogs_alone();
+    each(relations(all_of_its_own), freeze, freeze_alone);
+    freeze_shared_catalogs();
+}
+
 void catalogs() {
     leave_shared_catalogs_alone();
     each(relations(catalogs_of_its_own), freeze, freeze_alone);

@@ -73,6 +73,8 @@ void do_visit(Visit visit, Outcome& outcome) {
     switch (visit) {
         case Visit::vacuum:
             return vacuum::everything(outcome);
+        case Visit::freeze:
+            return vacuum::freeze_everything();
         case Visit::freeze_catalogs:
             return vacuum::catalogs();
         case Visit::evict:

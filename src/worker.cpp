@@ -8,6 +8,7 @@
 #include "pg/interrupts.h"
 #include "pg/pinned.h"
 #include "pg/transaction.h"
+#include "rewind/drift.h"
 #include "start.h"
 
 namespace testpool::worker {
@@ -24,6 +25,8 @@ const char* verb_of(Task task) {
             return "sealing";
         case Task::rewind:
             return "rewinding";
+        case Task::reseal:
+            return "sealing again";
         case Task::none:
             break;
     }
@@ -40,6 +43,8 @@ void perform(const Job& job, int desk, Outcome& outcome) {
             return database::seal(job, desk, outcome);
         case Task::rewind:
             return database::rewind(job, desk, outcome);
+        case Task::reseal:
+            return database::reseal(job, desk, outcome);
         case Task::none:
             return;
     }
@@ -75,6 +80,8 @@ void do_job(const Job& job, int desk) {
     Outcome outcome{};
     if (ErrorData* failure = attempt([&] { perform(job, desk, outcome); })) {
         outcome = errors::as_outcome(failure);
+        outcome.drifted =
+            job.task == Task::rewind && failure->sqlerrcode == rewind::drifted_sqlstate;
         let_go(0, 0);
     }
     outcome.microseconds = GetCurrentTimestamp() - start;

@@ -104,7 +104,7 @@ struct Lease {
     TimestampTz expected;   // a client was let in, and is there by then
 };
 
-enum class Task : uint8 { none, create, drop, seal, rewind };
+enum class Task : uint8 { none, create, drop, seal, rewind, reseal };
 enum class JobPhase : uint8 { idle, assigned, running, done };
 /// What a worker is at, within a job.
 enum class Phase : uint8 {
@@ -122,6 +122,7 @@ enum class Phase : uint8 {
 enum class Visit : uint8 {
     none,
     vacuum,           // freeze and analyze
+    freeze,           // without new statistics
     freeze_catalogs,  // and nothing else
     evict,
     connect,
@@ -135,6 +136,7 @@ struct Seal {
     MultiXactId min_mxid;
     int64 fingerprint;  // of the names and lengths of its files, and of which are void
     int32 files;        // how many they are
+    TransactionId by;   // which wrote the row of the database, and nobody has since
     bool operator==(const Seal&) const = default;
 };
 
@@ -154,7 +156,7 @@ struct Job {
     Oid source;      // what to create it from; invalid: `source_name`
     Oid tablespace;  // of source and copy
     Copying copying;
-    Seal seal;  // of the source
+    Seal seal;  // of the source, or of what is sealed again
     NameData name;
     NameData source_name;
     NameData new_name;  // of a rewound database
@@ -166,7 +168,8 @@ struct Outcome {
     int sqlstate;     // 0: success
     int64 bytes;      // size of a sealed template
     Seal seal;        // of a sealed template
-    bool rewindable;  // a created clone can be rewound
+    bool rewindable;  // a created clone can be rewound; else `message` says why not
+    bool drifted;     // the template is not what was sealed: `message` says why
     bool unwatched;   // the files of a rewound one cannot be watched
     bool stampless;   // those of a created or sealed one keep no times
     int32 relations;  // put back by a rewind

@@ -7,6 +7,7 @@
 #include "log.h"
 #include "plan.h"
 #include "pool/bounds.h"
+#include "pool/reseal.h"
 #include "settings.h"
 
 namespace testpool::pool {
@@ -41,20 +42,40 @@ bool is_being_cloned(const State& state, const Template& t) {
     return false;
 }
 
+/// A worker is at a copy, or compares one with it.
+bool is_being_copied(const Template& t) {
+    for (int desk = 0; desk < board::desks(); desk++)
+        if (board::job_at(desk).source == t.oid) return true;
+    return false;
+}
+
+bool is_resealing(const State& state, int32 base) {
+    const Template* t = find_template(state, base);
+    return t != nullptr && t->resealing;
+}
+
 Task task_of(State& state, const Template& t) {
-    if (t.state == TemplateState::building && !t.exists) return Task::create;
+    if (t.state == TemplateState::building && !t.exists)
+        return is_resealing(state, t.base) ? Task::none : Task::create;
     if (t.state == TemplateState::building && t.sealing) return Task::seal;
     if (t.state == TemplateState::discarded && OidIsValid(t.oid) && is_due(state, t.retry_at) &&
         !is_being_cloned(state, t))
         return Task::drop;
-    return Task::none;
+    return t.resealing && !is_being_copied(t) ? Task::reseal : Task::none;
 }
 
 Task task_of(State& state, const Database& d) {
+    if (d.of->resealing && (d.state == DatabaseState::cloning || can_rewind(d))) return Task::none;
     if (d.state == DatabaseState::cloning) return Task::create;
     if (d.state == DatabaseState::recycling) return can_rewind(d) ? Task::rewind : Task::drop;
     if (d.state == DatabaseState::failed && is_due(state, d.retry_at)) return Task::drop;
     return Task::none;
+}
+
+/// Whoever waits for a clone waits for the seal, too.
+plan::Urgency urgency_of(const Template& t, Task task) {
+    if (task == Task::drop) return plan::Urgency::cleanup;
+    return task == Task::reseal && t.waiting == 0 ? plan::Urgency::upkeep : plan::Urgency::awaited;
 }
 
 plan::Urgency urgency_of(const Database& d, Task task) {
@@ -74,7 +95,7 @@ bool is_slow(const Template& t, Task task) {
     constexpr double long_seconds = 1;
     if (task == Task::create)
         return t.bytes > many_bytes || t.usage.seconds_to_clone > long_seconds;
-    return task == Task::drop || task == Task::seal;
+    return task == Task::drop || task == Task::seal || task == Task::reseal;
 }
 
 plan::Chore chore_of(const Template& t, Task task, plan::Urgency urgency) {
@@ -97,6 +118,12 @@ int jobs_of(Task task) {
     return jobs;
 }
 
+bool has_pools(const State& state) {
+    for (Template& t : templates(state))
+        if (t.state == TemplateState::finalized) return true;
+    return false;
+}
+
 /// All that waits for a worker: what is urgent may be the last of many.
 std::span<Work> open_work(State& state, int desk, std::span<Template* const> pools) {
     int most = list_length(state.templates) + list_length(state.databases);
@@ -105,8 +132,7 @@ std::span<Work> open_work(State& state, int desk, std::span<Template* const> poo
     for (Template& t : templates(state)) {
         Task task = task_of(state, t);
         if (task == Task::none || at_a_desk(t)) continue;
-        auto urgency = task == Task::drop ? plan::Urgency::cleanup : plan::Urgency::awaited;
-        work[count++] = {chore_of(t, task, urgency), task, &t, nullptr};
+        work[count++] = {chore_of(t, task, urgency_of(t, task)), task, &t, nullptr};
     }
     for (Database& d : databases(state)) {
         Task task = task_of(state, d);
@@ -175,7 +201,7 @@ plan::Pool pool_of(State& state, const Template& t) {
     pool.oldest_ticket = t.oldest_ticket;
     pool.bytes = t.bytes;
     pool.slow = is_slow(t, Task::create);
-    pool.paused = !is_due(state, t.retry_at) || lacks_disk(state, t, pool);
+    pool.paused = t.resealing || !is_due(state, t.retry_at) || lacks_disk(state, t, pool);
     return pool;
 }
 
@@ -191,6 +217,7 @@ Job job_for(const Template& t, Task task) {
     job.connectable = true;
     job.confirmed = t.exists;
     job.vacuum = settings::vacuum_templates;
+    job.seal = t.seal;
     return job;
 }
 
@@ -254,7 +281,8 @@ Database& begin_clone(State& state, Template& t) {
 void forget(State& state, Database& d) {
     catalog::remove(d);
     state.databases = list_delete_ptr(state.databases, &d);
-    for (const char** text : {&d.reason, &d.error, &d.clone_reason, &d.sessions_ended})
+    for (const char** text :
+         {&d.reason, &d.error, &d.clone_reason, &d.sessions_ended, &d.unrewindable})
         set_text(state, *text, nullptr);
     pfree(&d);
 }
@@ -390,7 +418,7 @@ void replace_if_burdened(State& state, Database& d) {
     if (d.generation % leases != 0) return;
     if (TransactionIdIsValid(d.looked_at) && database::versions_stay(d.looked_at)) {
         d.rewindable = false;
-        set_text(state, d.clone_reason,
+        set_text(state, d.unrewindable,
                  "an old snapshot keeps all versions of its row in pg_database");
     }
     d.looked_at = ReadNextTransactionId();
@@ -416,12 +444,18 @@ void rewound(State& state, Database& d, const Job& job, const Outcome& outcome) 
 /// Falls back to a full clone.
 void rewind_refused(State& state, Database& d, const Outcome& outcome) {
     d.rewindable = false;
-    board::count_refusal(d.of->id, outcome.message);
-    set_text(state, d.clone_reason, outcome.message);
-    if (!OidIsValid(d.role)) set_text(state, d.of->clone_reason, outcome.message);
+    set_text(state, d.unrewindable, outcome.message);
+    note_clone_instead(state, d);
     catalog::update(d);
+    if (outcome.drifted) note_drift(state, *d.of, outcome.message);
     log_line(LOG, "database \"%s\" is cloned again, not rewound: %s", NameStr(d.name),
              outcome.message);
+}
+
+const char* why_not_rewindable(const Outcome& outcome) {
+    if (outcome.rewindable) return nullptr;
+    return outcome.message[0] != '\0' ? outcome.message
+                                      : "testpool.recycle was recreate when it was made";
 }
 
 void cloned(State& state, Database& d, const Outcome& outcome) {
@@ -434,6 +468,8 @@ void cloned(State& state, Database& d, const Outcome& outcome) {
     count_timed(t, Count::clones, Count::clone_us, outcome);
     d.rewindable = outcome.rewindable;
     t.stampless = outcome.stampless;
+    set_text(state, d.unrewindable, why_not_rewindable(outcome));
+    if (outcome.drifted) note_drift(state, t, outcome.message);
     if (d.generation > 1 || d.clone_reason != nullptr) {
         d.recycled = "clone";
         d.recycle_us = outcome.microseconds;
@@ -547,6 +583,7 @@ void job_done(State& state, int desk, const Job& job, const Outcome& outcome) {
         if (t == nullptr) return;
         if (job.task == Task::create) created(state, *t, outcome);
         if (job.task == Task::seal) sealed(state, *t, outcome);
+        if (job.task == Task::reseal) resealed(state, *t, outcome);
         if (job.task == Task::drop) dropped(*t, outcome);
         return;
     }
@@ -562,6 +599,7 @@ void job_done(State& state, int desk, const Job& job, const Outcome& outcome) {
         case Task::drop:
             return well ? dropped(state, *d, outcome) : fail(state, *d, outcome);
         case Task::seal:
+        case Task::reseal:
         case Task::none:
             return;
     }
@@ -596,11 +634,14 @@ Job begin(State& state, const plan::Step& step, std::span<const Work> work,
 }  // namespace
 
 std::optional<Job> next_job(State& state, int desk) {
+    bool slow = slow_jobs() < most_slow_jobs(has_pools(state));
     int most = std::max(1, list_length(state.templates));
     auto* pools = static_cast<plan::Pool*>(palloc(sizeof(plan::Pool) * most));
     auto** owners = static_cast<Template**>(palloc(sizeof(Template*) * most));
     size_t count = 0;
     for (Template& t : templates(state)) {
+        t.resealing = t.state == TemplateState::finalized &&
+                      (at_a_desk(t) || (slow && reseal_is_due(state, t)));
         if (t.state != TemplateState::finalized) continue;
         owners[count] = &t;
         pools[count++] = pool_of(state, t);
@@ -615,7 +656,7 @@ std::optional<Job> next_job(State& state, int desk) {
                                  {.pool_max = settings::pool_max,
                                   .room = room(state),
                                   .bytes = bytes_left(state),
-                                  .slow = slow_jobs() < most_slow_jobs(count > 0),
+                                  .slow = slow,
                                   .drops_due = plan::drops_due(debt),
                                   .drop_first = plan::overdrawn(debt) && state.copied_last,
                                   .dropping = jobs_of(Task::drop)});

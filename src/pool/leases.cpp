@@ -224,8 +224,6 @@ Reply leased(const Database& d) {
     errors::unknown_database(name);
 }
 
-constexpr const char* stale_reason =
-    "the server was restarted, or its template changed, since it became clean";
 constexpr const char* recreate_reason = "testpool.recycle is recreate";
 
 [[noreturn]] void altered(const Database& d) {
@@ -325,6 +323,7 @@ std::optional<Reply> recreate(State& state, const Request& request) {
     if (d.state != DatabaseState::leased) errors::not_leased(NameStr(d.name));
     if (d.of->state == TemplateState::discarded)
         errors::raise(errors::discarded_reply(d.of->hash, d.of->reason));
+    if (!can_rewind(d)) note_clone_instead(state, d);
     d.state = DatabaseState::recycling;
     catalog::update(d);
     board::accept(request.ticket, key_of(d));
@@ -357,8 +356,8 @@ std::optional<Reply> rewind(State& state, const Request& request) {
         look_again(state, GetCurrentTimestamp() + alteration_us);
         return std::nullopt;
     }
-    if (!can_rewind(d))
-        set_text(state, d.clone_reason, settings::may_rewind() ? stale_reason : recreate_reason);
+    if (!settings::may_rewind()) set_text(state, d.clone_reason, recreate_reason);
+    if (!can_rewind(d)) note_clone_instead(state, d);
     d.state = DatabaseState::recycling;
     d.live = true;
     d.grace = request.count;

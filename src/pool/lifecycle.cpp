@@ -154,15 +154,20 @@ void take_name_away(Database& d) {
     d.named = false;
 }
 
+void note_clone_instead(State& state, Database& d) {
+    bool wanted = d.of->state == TemplateState::finalized && !d.of->is_root();
+    if (!wanted || !settings::may_rewind()) return;
+    set_text(state, d.clone_reason,
+             d.unrewindable != nullptr
+                 ? d.unrewindable
+                 : "the server, or testpool's steward, was restarted since it became clean");
+    board::count_refusal(d.of->id, d.clone_reason);
+    if (!OidIsValid(d.role)) set_text(state, d.of->clone_reason, d.clone_reason);
+}
+
 void recycle(State& state, Database& d) {
-    if (!d.rewindable && OidIsValid(d.role) && !d.of->is_root() && settings::may_rewind()) {
-        if (d.clone_reason == nullptr)
-            set_text(state, d.clone_reason,
-                     "the server was restarted, or its template changed, since it became clean");
-        set_text(state, d.of->clone_reason, d.clone_reason);
-        board::count_refusal(d.of->id, d.clone_reason);
-    }
-    if (OidIsValid(d.role)) events::note("released", d);
+    bool used = OidIsValid(d.role);
+    if (used) events::note("released", d);
     LeaseKey ended = key_of(d);
     d.state = DatabaseState::recycling;
     d.live = false;
@@ -171,6 +176,7 @@ void recycle(State& state, Database& d) {
     d.leased_at = 0;
     d.known_as = {};
     set_text(state, d.reason, nullptr);
+    if (used && !d.rewindable) note_clone_instead(state, d);
     if (d.named) take_name_away(d);
     catalog::update(d);
     // It is removed once the new name is committed: until then the board must tell those who come
@@ -279,12 +285,18 @@ std::optional<Reply> serve(State& state, const Request& request) {
 
 void carry_over(const State& before, State& state) {
     state.used_at = before.used_at;
-    for (Template& t : templates(state))
-        if (const Template* old = find_template(before, t.id)) t.error = old->error;
+    for (Template& t : templates(state)) {
+        const Template* old = find_template(before, t.id);
+        if (old == nullptr) continue;
+        t.error = old->error;
+        t.reseal_at = old->reseal_at;
+        t.reseals = old->reseals;
+    }
     for (Database& d : databases(state)) {
         const Database* old = find_database(before, d.id);
         if (old == nullptr || old->oid != d.oid) continue;
         d.rewindable = old->rewindable;
+        set_text(state, d.unrewindable, old->unrewindable);
         d.live = old->live;
         d.grace = old->grace;
         d.keeper = old->keeper;

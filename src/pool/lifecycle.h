@@ -48,6 +48,8 @@ void discard(State& state, Template& t, const char* reason, bool tell_waiting);
 void discard_if_gone(State& state, Template& t);
 /// Answers every request that waits for that template with an error.
 void fail_waiting(const Template& t, const Reply& error);
+/// A full clone takes the place of a rewind: that is counted, with the reason.
+void note_clone_instead(State& state, Database& d);
 /// Database → recycling; its lease ends.
 void recycle(State& state, Database& d);
 /// As recycle(), for a leased database. If somebody is altering one that was asked for by name, it

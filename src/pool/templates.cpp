@@ -30,7 +30,7 @@ bool has_databases(const State& state, const Template& t) {
 
 void free_memory(const State& state, Template& t) {
     for (const char** text : {&t.hash, &t.name, &t.clone_strategy, &t.strategy_reason, &t.reason,
-                              &t.clone_reason, &t.warning})
+                              &t.clone_reason, &t.warning, &t.drift})
         set_text(state, *text, nullptr);
     pfree(&t);
 }

@@ -5,6 +5,7 @@
 #include "rewind/pages.h"
 
 #include "rewind/compare.h"
+#include "rewind/drift.h"
 
 #include "points.h"
 
@@ -21,7 +22,7 @@ bool has_empty_hole(const char* page) {
 
 void refuse_younger(const Sides& sides, ForkNumber fork, BlockNumber block, const char* page) {
     if (sides.logged && PageGetLSN(const_cast<char*>(page)) > sides.sealed_at)
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+        ereport(ERROR, (errcode(drifted_sqlstate),
                         errmsg("block %u of relation file %u, fork %s, of the template was changed "
                                "after it had been finalized",
                                block, compat::number_of(sides.source), forkNames[fork])));

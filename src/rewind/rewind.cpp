@@ -10,6 +10,7 @@
 #include "pg/transaction.h"
 #include "points.h"
 #include "rewind/buffers.h"
+#include "rewind/drift.h"
 #include "rewind/fork.h"
 #include "rewind/loose.h"
 #include "rewind/sealed.h"
@@ -25,8 +26,8 @@ namespace {
 // So many dropped files that wait for a checkpoint to remove them; each costs a look.
 constexpr int most_tombstones = 1000;
 
-[[noreturn]] void refuse(const char* why) {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s", why)));
+[[noreturn]] void refuse_drifted(const char* why) {
+    ereport(ERROR, (errcode(drifted_sqlstate), errmsg("%s", why)));
     pg_unreachable();
 }
 
@@ -176,8 +177,9 @@ class Rewind {
     static void require_unchanged_length(const Sides& sides, const Fork& s) {
         SMgrRelation storage = compat::storage_of(sides.source);
         if (!smgrexists(storage, s.name.fork) || smgrnblocks(storage, s.name.fork) != blocks_of(s))
-            refuse(psprintf("relation file %u, fork %s, of the template has changed its length",
-                            s.name.relation, forkNames[s.name.fork]));
+            refuse_drifted(
+                psprintf("relation file %u, fork %s, of the template has changed its length",
+                         s.name.relation, forkNames[s.name.fork]));
     }
 
     void remove_extra(const Fork& t) {
@@ -219,8 +221,9 @@ class Rewind {
 };
 
 void require_unchanged_template(const Job& job) {
-    if (CountDBBackends(job.source) > 0) refuse("somebody is in the template");
-    if (const char* why = drift(job)) refuse(why);
+    if (CountDBBackends(job.source) > 0)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE), errmsg("somebody is in the template")));
+    if (const char* why = drift(job)) refuse_drifted(why);
 }
 
 /// Lets a checkpoint remove what was dropped, and has every process close the files it may have had
@@ -260,8 +263,7 @@ void write_out(const Job& job, const Rewind& rewind, Outcome& outcome) {
 
 }  // namespace
 
-bool prepare(const Job& job) {
-    bool possible = false;
+void prepare(const Job& job, Outcome& outcome) {
     transaction([&] {
         board::report(Phase::writing);
         const Files& source = files_of_template(job);
@@ -269,12 +271,18 @@ bool prepare(const Job& job) {
         TESTPOOL_POINT("clone-flushed");
         copy_init_file(job.source, job.oid, job.tablespace);
         std::span<Oid> tablespaces = tablespaces_of(job.oid, job.tablespace);
-        possible = drift(job) == nullptr && same_files(source, scan(job.oid, tablespaces));
-        if (!possible) return;
+        const char* why = drift(job);
+        outcome.drifted = why != nullptr;
+        if (why == nullptr && !same_files(source, scan(job.oid, tablespaces)))
+            why = "its files were not those of its template when it was made";
+        outcome.rewindable = why == nullptr;
+        if (!outcome.rewindable) {
+            strlcpy(outcome.message, why, sizeof(outcome.message));
+            return;
+        }
         stamp(job.oid, tablespaces);
         watch(job.oid, tablespaces);
     });
-    return possible;
 }
 
 void run(const Job& job, Outcome& outcome) {

@@ -7,8 +7,8 @@
 
 namespace testpool::rewind {
 
-/// Once a template is finished and closed: leaves no file behind that a checkpoint would remove,
-/// and notes what is there, so that any change of it shows.
+/// Once a template is finished and closed, and a checkpoint has removed what was dropped: notes
+/// what is there, so that any change of it shows.
 Seal seal(Oid database);
 
 /// True if a crash has emptied unlogged relations of a sealed template, or somebody changed them.
@@ -20,8 +20,9 @@ bool is_spoiled(const Job& job);
 /// True if files of the database keep no stamps, so that its rewinds compare whole files.
 bool is_stampless(Oid database, Oid tablespace);
 
-/// After a clone has been made: makes it possible to rewind it. False if it never will be.
-bool prepare(const Job& job);
+/// After a clone has been made: makes it possible to rewind it. The outcome says why it never will
+/// be.
+void prepare(const Job& job, Outcome& outcome);
 
 /// Rewinds the clone that the job names, and renames it. Nobody may be in it, and the caller has it
 /// locked until this is over: whoever wants to connect waits, and what autovacuum would do before

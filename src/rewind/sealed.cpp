@@ -151,16 +151,14 @@ bool unlogged_changed(const Job& job, const Files& files) {
 }  // namespace
 
 Seal seal(Oid database) {
-    board::report(Phase::checkpoint);
-    RequestCheckpoint(CHECKPOINT_IMMEDIATE | CHECKPOINT_FORCE | CHECKPOINT_WAIT);
     HeapTuple row = row_of(database);
     Oid tablespace = form_of(row)->dattablespace;
     std::span<Oid> tablespaces = tablespaces_of(database, tablespace);
     FlushDatabaseBuffers(database);  // a checkpoint passes by those of unlogged relations
     stamp(database, tablespaces);
     Files files = look_at(database, tablespace, tablespaces);
-    return {GetXLogInsertRecPtr(), form_of(row)->datfrozenxid, form_of(row)->datminmxid,
-            fingerprint(files), static_cast<int>(files.forks.size())};
+    return {GetXLogInsertRecPtr(), form_of(row)->datfrozenxid,           form_of(row)->datminmxid,
+            fingerprint(files),    static_cast<int>(files.forks.size()), InvalidTransactionId};
 }
 
 /// After a crash every file of an unlogged relation is a new one. If all of them are void, and were

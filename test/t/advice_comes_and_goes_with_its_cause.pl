@@ -157,6 +157,23 @@ $node->query(q{SELECT testpool.discard('unanalyzed')});
 $node->settle;
 says_nothing('… and none once it is gone');
 
+my $template = $node->build('drifting', 'CREATE TABLE t AS SELECT generate_series(1, 1000) AS a');
+$node->settle;
+$clone = $holder->query(q{SELECT testpool.acquire('drifting')});
+$node->query($_) for "ALTER DATABASE $template ALLOW_CONNECTIONS true";
+$node->query('UPDATE t SET a = -a', database => $template);
+$node->query("ALTER DATABASE $template ALLOW_CONNECTIONS false");
+$node->query('UPDATE t SET a = a + 1', database => $clone);
+$holder->query("SELECT testpool.recreate('$clone')");
+gives('Template drifting is not what was finalized, .*: .*template.*; its database was altered since, so it is not sealed again\. If somebody changed it, build it again\.',
+    'a template that somebody has changed: advice is given');
+gives('Used clones of template drifting that were cloned again rather than rewound: [12]; the last because .*template.*', '… and what that costs is told');
+$holder->query('SELECT testpool.release()');
+$node->query(q{SELECT testpool.discard('drifting')});
+$node->settle;
+$node->query('SELECT testpool.reset_stats()');
+says_nothing('… and none once it is gone');
+
 $clone = $holder->query(q{SELECT testpool.acquire('it')});
 $holder->query("SELECT testpool.keep('$clone')");
 says_nothing('a kept database is nothing special');
@@ -230,7 +247,7 @@ says_nothing('… and none once it is gone');
 # A pool that has grown stays large for a while.
 while_set({ 'testpool.pool_size' => 5, max_wal_size => '32MB' }, 'max_wal_size \(32MB\) is less than the pool of template it writes .*');
 
-# Three of the settings share a sentence, and one sentence has two ends.
-is(keys(%seen), $sentences + 2 + 1, 'each sentence has been given');
+# Three of the settings share a sentence, one sentence has two ends, and one was given twice.
+is(keys(%seen), $sentences + 2 + 1 + 1, 'each sentence has been given');
 
 $node->finish;

@@ -206,6 +206,24 @@ TEST(Debt, is_paid_when_it_is_quiet_or_needed_or_too_much) {
     EXPECT_FALSE(overdrawn(debt)) << "many small ones fill no disk: nobody waits for their drops";
 }
 
+// --- sealing again ------------------------------------------------------------------------------
+
+TEST(Plan, a_template_is_sealed_again_before_anything_is_cloned_for_later) {
+    EXPECT_EQ(plan({unfinished, upkeep, cleanup}, {with_target(2)}), chore(1));
+    EXPECT_EQ(plan({upkeep}, {with_target(2)}), chore(0));
+}
+
+TEST(Plan, nobody_who_waits_has_to_wait_until_another_template_is_sealed_again) {
+    EXPECT_EQ(plan({upkeep, awaited}, {}), chore(1));
+    EXPECT_EQ(plan({upkeep, rewind}, {}), chore(1));
+    EXPECT_EQ(plan({upkeep}, {waited_for(1)}), clone(0));
+}
+
+TEST(Plan, sealing_again_leaves_a_worker_free) {
+    EXPECT_EQ(plan_of({Chore{upkeep, true}}, {with_target(1)}, busy), clone(0));
+    EXPECT_EQ(plan_of({Chore{upkeep, true}}, {}, busy), rest);
+}
+
 // --- nothing to do ------------------------------------------------------------------------------
 
 TEST(Plan, rests_when_there_is_nothing_at_all) { EXPECT_EQ(plan({}, {}), rest); }
