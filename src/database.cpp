@@ -3,6 +3,7 @@
 #include "database.h"
 
 #include "live/gate.h"
+#include "pg/barrier.h"
 #include "pg/database_row.h"
 #include "pg/spi.h"
 #include "pg/utility.h"
@@ -347,6 +348,17 @@ void create(const Job& job, Outcome& outcome) {
     if (OidIsValid(job.source)) sessions::let_in(job.source, ShareLock);
 }
 
+namespace {
+
+void drop(Oid oid) {
+    LockSharedObject(DatabaseRelationId, oid, 0, AccessExclusiveLock);
+    Facts facts = facts_of(oid);  // nobody can rename it now
+    if (!facts.found) return;
+    utility(psprintf("DROP DATABASE %s WITH (FORCE)", quote_identifier(NameStr(facts.name))));
+}
+
+}  // namespace
+
 void drop(const Job& job, int desk) {
     if (job.live) gate::announce_end(job.oid, job.why);
     Facts facts{};
@@ -366,13 +378,7 @@ void drop(const Job& job, int desk) {
     }
     TESTPOOL_POINT("drop-emptied");
     board::report(Phase::dropping);
-    transaction([&] {
-        LockSharedObject(DatabaseRelationId, job.oid, 0, AccessExclusiveLock);
-        facts = facts_of(job.oid);  // nobody can rename it now
-        if (facts.found)
-            utility(
-                psprintf("DROP DATABASE %s WITH (FORCE)", quote_identifier(NameStr(facts.name))));
-    });
+    barrier::bounded([&] { transaction([&] { drop(job.oid); }); });
     gate::forget(job.oid);
     TESTPOOL_POINT("drop-dropped");
 }
@@ -507,9 +513,7 @@ void rewind_live(const Job& job, Outcome& outcome) {
         if (!facts.found) gone(NameStr(job.name));
         require_rewindable(facts, job);
     });
-    sessions::lock_out(job.source, ShareLock);
     rewind::run(job, outcome);
-    sessions::let_in(job.source, ShareLock);
     if (settings::is_private) transaction([&] { open(job.oid, job.owner); });
     gate::open(job.oid, outcome.catalogs        ? gate::Change::catalogs
                         : outcome.relations > 0 ? gate::Change::relations
@@ -532,9 +536,7 @@ void rewind(const Job& job, int desk, Outcome& outcome) {
         require_rewindable(facts, job);
     });
     TESTPOOL_POINT("rewind-closed");
-    sessions::lock_out(job.source, ShareLock);
     rewind::run(job, outcome);
-    sessions::let_in(job.source, ShareLock);
     gate::forget(job.oid);
     sessions::let_in(job.oid);
 }

@@ -88,6 +88,7 @@ struct Database {
 
     // Not in the catalog:
     ItemPointerData row_at;         // where the catalog has it
+    int failures;                   // in a row
     bool rewindable;                // its files were stamped since the server started
     const char* unrewindable;       // why it is not, if that is known
     bool live;                      // sessions may stay while it is rewound

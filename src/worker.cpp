@@ -5,6 +5,7 @@
 #include "errors.h"
 #include "live/gate.h"
 #include "log.h"
+#include "pg/barrier.h"
 #include "pg/interrupts.h"
 #include "pg/pinned.h"
 #include "pg/transaction.h"
@@ -135,6 +136,7 @@ void testpool_worker_main(Datum argument) {
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
     worker::pin_settings();
+    barrier::define();
     int desk = DatumGetInt32(argument);
     start::connect(1 + desk);
     before_shmem_exit(worker::let_go, 0);

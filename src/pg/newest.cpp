@@ -16,7 +16,9 @@ struct Version {
     bool only_locked;
 };
 
+/// Nothing is found at a place that is remembered from before the table was rewritten or shortened.
 Version look_at(Relation table, ItemPointerData at) {
+    if (ItemPointerGetBlockNumber(&at) >= RelationGetNumberOfBlocks(table)) return {};
     HeapTupleData row;
     row.t_self = at;
     Buffer buffer = InvalidBuffer;

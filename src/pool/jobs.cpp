@@ -373,11 +373,12 @@ bool waits_for(const Request& request, const Database& d) {
 
 void fail(State& state, Database& d, const Outcome& outcome) {
     d.state = DatabaseState::failed;
+    if (d.error == nullptr || strcmp(d.error, outcome.message) != 0)
+        log_line(WARNING, "database \"%s\" failed: %s", NameStr(d.name), outcome.message);
     set_text(state, d.error, outcome.message);
     board::count_failure(d.of->id, outcome.message);
-    d.retry_at = retry_time(d.of->failures);
+    d.retry_at = retry_time(std::max(d.of->failures, d.failures++));
     catalog::update(d);
-    log_line(WARNING, "database \"%s\" failed: %s", NameStr(d.name), outcome.message);
     Request request;
     for (uint64 ticket = 0; board::next_request(ticket, &request); ticket = request.ticket)
         if (waits_for(request, d)) board::reply(request.ticket, error_of(outcome));
@@ -397,6 +398,7 @@ void clone_failed(State& state, Database& d, const Outcome& outcome) {
 /// A clean database: back to its holder, to the pool, or away.
 void hand_back(State& state, Database& d) {
     set_text(state, d.error, nullptr);
+    d.failures = 0;
     d.retry_at = 0;
     d.ready_at = GetCurrentTimestamp();
     if (OidIsValid(d.role)) {

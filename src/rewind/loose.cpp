@@ -63,10 +63,14 @@ void copy_init_file(Oid source, Oid target, Oid tablespace) {
         unlink(path);
 }
 
-bool copy_relation_map(Oid source, Oid target, Oid tablespace) {
+bool has_same_map(Oid source, Oid target, Oid tablespace) {
     constexpr const char* map = "pg_filenode.map";
-    if (read_file(file_in(source, tablespace, map)) == read_file(file_in(target, tablespace, map)))
-        return false;
+    return read_file(file_in(source, tablespace, map)) ==
+           read_file(file_in(target, tablespace, map));
+}
+
+bool copy_relation_map(Oid source, Oid target, Oid tablespace) {
+    if (has_same_map(source, target, tablespace)) return false;
     RelationMapCopy(target, tablespace, GetDatabasePath(source, tablespace),
                     GetDatabasePath(target, tablespace));
     return true;

@@ -10,6 +10,9 @@ namespace testpool::rewind {
 /// CREATE DATABASE … STRATEGY file_copy does the same.
 void copy_init_file(Oid source, Oid target, Oid tablespace);
 
+/// True if both map their catalogs to the same files.
+bool has_same_map(Oid source, Oid target, Oid tablespace);
+
 /// Has the target map its catalogs to the same files as the source, logged. True if it did not.
 bool copy_relation_map(Oid source, Oid target, Oid tablespace);
 

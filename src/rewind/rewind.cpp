@@ -6,6 +6,7 @@
 
 #include "live/gate.h"
 #include "pairs.h"
+#include "pg/barrier.h"
 #include "pg/growing.h"
 #include "pg/transaction.h"
 #include "points.h"
@@ -18,6 +19,7 @@
 #include "rewind/statistics.h"
 #include "rewind/truncation.h"
 #include "rewind/watch.h"
+#include "sessions.h"
 
 namespace testpool::rewind {
 
@@ -66,7 +68,7 @@ class Rewind {
     /// A relation file that was dropped or truncated away stays, empty, until a checkpoint removes
     /// it; what is written to it before is lost. One that is empty and still a relation's was
     /// shortened, and stays. If catalogs were rewritten, pg_class does not tell.
-    bool needs_checkpoint(bool catalogs_rewritten) const {
+    bool needs_checkpoint() const {
         bool gone = false;
         Growing<ForkName> emptied;
         each_fork([&](const Fork* s, const Fork* t) {
@@ -75,7 +77,7 @@ class Rewind {
             if (t != nullptr && t->bytes == 0 && t->written) emptied.add(t->name);
         });
         if (gone || emptied.all().empty()) return gone;
-        return catalogs_rewritten ||
+        return !has_same_map(job_.source, job_.oid, job_.tablespace) ||
                !are_in_use(emptied.all(), job_.oid, job_.tablespace, target_, dirty_);
     }
 
@@ -224,14 +226,18 @@ void require_unchanged_template(const Job& job) {
     if (CountDBBackends(job.source) > 0)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE), errmsg("somebody is in the template")));
     if (const char* why = drift(job)) refuse_drifted(why);
+    if (const char* why = obstacle(job))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s", why)));
 }
 
 /// Lets a checkpoint remove what was dropped, and has every process close the files it may have had
 /// open: a new file of the same name must not be written through an old descriptor.
 void bury_dropped_files() {
     board::report(Phase::checkpoint);
-    RequestCheckpoint(CHECKPOINT_IMMEDIATE | CHECKPOINT_FORCE | CHECKPOINT_WAIT);
-    WaitForProcSignalBarrier(EmitProcSignalBarrier(PROCSIGNAL_BARRIER_SMGRRELEASE));
+    barrier::bounded([] {
+        RequestCheckpoint(CHECKPOINT_IMMEDIATE | CHECKPOINT_FORCE | CHECKPOINT_WAIT);
+        barrier::close_files();
+    });
 }
 
 /// What is halfway put back must not be seen by anybody, after a crash either: neither by clients,
@@ -261,6 +267,23 @@ void write_out(const Job& job, const Rewind& rewind, Outcome& outcome) {
     if (rewind.crowded()) RequestCheckpoint(CHECKPOINT_FORCE);
 }
 
+/// Looks at what has changed. If the names of dropped files are needed, they are made free, which
+/// may take as long as other processes like: nobody has to wait for the template meanwhile.
+void look(const Job& job, Rewind& rewind) {
+    board::report(Phase::looking);
+    bool bury = false;
+    transaction([&] {
+        rewind.look();
+        bury = rewind.needs_checkpoint();
+    });
+    TESTPOOL_POINT("rewind-looked");
+    if (!bury) return;
+    bury_dropped_files();
+    TESTPOOL_POINT("rewind-buried");
+    board::report(Phase::looking);
+    transaction([&] { rewind.look(); });
+}
+
 }  // namespace
 
 void prepare(const Job& job, Outcome& outcome) {
@@ -273,6 +296,7 @@ void prepare(const Job& job, Outcome& outcome) {
         std::span<Oid> tablespaces = tablespaces_of(job.oid, job.tablespace);
         const char* why = drift(job);
         outcome.drifted = why != nullptr;
+        if (why == nullptr) why = obstacle(job);
         if (why == nullptr && !same_files(source, scan(job.oid, tablespaces)))
             why = "its files were not those of its template when it was made";
         outcome.rewindable = why == nullptr;
@@ -287,18 +311,12 @@ void prepare(const Job& job, Outcome& outcome) {
 
 void run(const Job& job, Outcome& outcome) {
     Rewind rewind(job, outcome);
+    look(job, rewind);
+    sessions::lock_out(job.source, ShareLock);
     transaction([&] {
-        board::report(Phase::looking);
         require_unchanged_template(job);
-        rewind.look();
-        TESTPOOL_POINT("rewind-looked");
         if (rewind.may_have_changed()) begin_changes(job);
         bool mapped = copy_relation_map(job.source, job.oid, job.tablespace);
-        if (rewind.needs_checkpoint(mapped)) {
-            bury_dropped_files();
-            TESTPOOL_POINT("rewind-buried");
-            rewind.look();
-        }
         board::report(Phase::putting_back);
         rewind.put_back();
         TESTPOOL_POINT("rewind-put-back");
@@ -316,6 +334,7 @@ void run(const Job& job, Outcome& outcome) {
     transaction([&] { write_out(job, rewind, outcome); });
     if (job.live) gate::uncount(job.oid, rewind.changed_tables());
     if (job.live && !outcome.catalogs) gate::tell(job.oid, rewind.stale_indexes());
+    sessions::let_in(job.source, ShareLock);
     TESTPOOL_POINT("rewind-stamped");
 }
 

@@ -88,8 +88,9 @@ void mark_void(Oid database, Oid tablespace, const Files& files) {
     }
 }
 
-Files look_at(Oid database, Oid tablespace, std::span<const Oid> tablespaces) {
-    Files files = scan(database, tablespaces);
+Files look_at(Oid database, Oid tablespace, std::span<const Oid> tablespaces,
+              Temporary temporary) {
+    Files files = scan(database, tablespaces, temporary);
     if (has_unlogged(files)) mark_void(database, tablespace, files);
     return files;
 }
@@ -130,7 +131,8 @@ const Known& known_template(const Job& job) {
     place.memory =
         AllocSetContextCreate(TopMemoryContext, "testpool template files", ALLOCSET_DEFAULT_SIZES);
     MemoryContext caller = MemoryContextSwitchTo(place.memory);
-    place.files = look_at(job.source, job.tablespace, tablespaces_of(job.source, job.tablespace));
+    place.files = look_at(job.source, job.tablespace, tablespaces_of(job.source, job.tablespace),
+                          Temporary::leave);
     place.relations = relations_of(job.source, job.tablespace, place.files);
     MemoryContextSwitchTo(caller);
     place.intact = fingerprint(place.files) == job.seal.fingerprint;
@@ -156,7 +158,7 @@ Seal seal(Oid database) {
     std::span<Oid> tablespaces = tablespaces_of(database, tablespace);
     FlushDatabaseBuffers(database);  // a checkpoint passes by those of unlogged relations
     stamp(database, tablespaces);
-    Files files = look_at(database, tablespace, tablespaces);
+    Files files = look_at(database, tablespace, tablespaces, Temporary::remove);
     return {GetXLogInsertRecPtr(), form_of(row)->datfrozenxid,           form_of(row)->datminmxid,
             fingerprint(files),    static_cast<int>(files.forks.size()), InvalidTransactionId};
 }
@@ -166,7 +168,7 @@ Seal seal(Oid database) {
 /// stamps, only what a crash would do is noticed.
 bool is_spoiled(Oid database, Oid tablespace, const Seal& seal) {
     std::span<Oid> tablespaces = tablespaces_of(database, tablespace);
-    Files files = scan(database, tablespaces);
+    Files files = scan(database, tablespaces, Temporary::leave);
     Growing<Fork> written;
     for (const Fork& f : files.forks)
         if (f.written && is_unlogged(files, f.name)) written.add(f);
@@ -206,9 +208,14 @@ const char* drift(const Job& job) {
     if (!k.intact) return "the template's files are not those that were finalized";
     if (k.has_unlogged && unlogged_changed(job, k.files))
         return "an unlogged relation of the template was changed";
-    if (has_rows_unlogged(k.files) && !keeps_stamps(tablespaces_of(job.source, job.tablespace)))
-        return "no times of files tell whether unlogged relations of the template were changed";
     return nullptr;
+}
+
+const char* obstacle(const Job& job) {
+    bool told = !has_rows_unlogged(known_template(job).files) ||
+                keeps_stamps(tablespaces_of(job.source, job.tablespace));
+    return told ? nullptr
+                : "no times of files tell whether unlogged relations of the template were changed";
 }
 
 bool is_unlogged(const Files& files, const ForkName& name) {

@@ -16,6 +16,9 @@ const RelationOf* relation_of(const Job& job, const ForkName& file);
 /// happened to a single logged page is told by the page (pages.h).
 const char* drift(const Job& job);
 
+/// Why that cannot be told, now or ever; nullptr: it can.
+const char* obstacle(const Job& job);
+
 /// True for the contents of an unlogged relation; its init fork is logged.
 bool is_unlogged(const Files& files, const ForkName& name);
 

@@ -1,0 +1,89 @@
+#include "pg/barrier.h"
+
+#include "pg/spi.h"
+
+namespace testpool::barrier {
+
+namespace {
+
+constexpr int forget_ms = 60'000;  // then it may be asked again
+
+struct {
+    int pid;  // 0: all have answered
+    TimestampTz since;
+    bool given_up;
+} silent;
+
+emit_log_hook_type earlier;
+
+/// WaitForProcSignalBarrier() in procsignal.c has no time-out, but waits where a query can be
+/// canceled, and says every five seconds for whom.
+void notice(ErrorData* edata) {
+    if (earlier != nullptr) earlier(edata);
+    if (edata->message_id == nullptr || edata->message == nullptr ||
+        strncmp(edata->message_id, "still waiting for backend with PID ",
+                strlen("still waiting for backend with PID ")) != 0)
+        return;
+    const char* pid = strpbrk(edata->message, "0123456789");
+    if (pid == nullptr) return;
+    silent = {atoi(pid), GetCurrentTimestamp(), true};
+    InterruptPending = true;
+    QueryCancelPending = true;
+}
+
+/// Who it is, in words. A client has no row there before it is authenticated.
+const char* describe(int pid) {
+    static Statement<1> activity{R"(
+        SELECT concat_ws(', ', backend_type, 'database ' || datname, 'application ' || nullif(application_name, ''))
+          FROM pg_catalog.pg_stat_activity WHERE pid = $1)",
+                                 {INT4OID}};
+    MemoryContext caller = CurrentMemoryContext;
+    const char* text = "a client that is still being authenticated";
+    transaction([&] {
+        spi([&] {
+            activity.each_row({Value::of(pid)}, [&](const Row& row) {
+                text = MemoryContextStrdup(caller, row.text(1));
+            });
+        });
+    });
+    return text;
+}
+
+bool is_there(int pid) { return kill(pid, 0) == 0; }
+
+}  // namespace
+
+void define() {
+    earlier = emit_log_hook;
+    emit_log_hook = notice;
+}
+
+void require_answers() {
+    silent.given_up = false;
+    if (silent.pid == 0) return;
+    TimestampTz again = TimestampTzPlusMilliseconds(silent.since, forget_ms);
+    if (!is_there(silent.pid) || GetCurrentTimestamp() > again) {
+        silent.pid = 0;
+        return;
+    }
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_IN_USE),
+             errmsg("process %d (%s) does not say that it has closed its files", silent.pid,
+                    describe(silent.pid)),
+             errdetail("The name of a file that was dropped cannot be used again, and no database "
+                       "be dropped, before every process of the server has."),
+             errhint("It is tried again when that process is gone, or in a minute. To end it, call "
+                     "pg_terminate_backend(%d).",
+                     silent.pid)));
+}
+
+bool gave_up() {
+    if (silent.given_up) QueryCancelPending = false;
+    return silent.given_up;
+}
+
+void close_files() {
+    WaitForProcSignalBarrier(EmitProcSignalBarrier(PROCSIGNAL_BARRIER_SMGRRELEASE));
+}
+
+}  // namespace testpool::barrier

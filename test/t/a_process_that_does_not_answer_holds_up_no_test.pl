@@ -1,0 +1,99 @@
+# Before the name of a dropped file can be used again, and in DROP DATABASE, every process of the
+# server has to answer. Some do not: a client that is silent at its password prompt until
+# authentication_timeout, an extension's worker that does not look, a process that was stopped. The
+# next test gets a database all the same, and it is said who is waited for.
+use v5.20;
+use warnings FATAL => 'all';
+
+use IO::Socket::UNIX;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TestpoolCluster;
+
+my $node = TestpoolCluster->begin('silent', conf => <<CONF);
+authentication_timeout = '10min'
+testpool.acquire_timeout = '90s'
+testpool.pool_max = 6
+testpool.workers = 2
+CONF
+$node->query(q{CREATE ROLE silent LOGIN PASSWORD 'secret'});
+$node->build('h', 'CREATE TABLE t (i int); INSERT INTO t SELECT 1');
+$node->settle;
+my $hba = slurp_file($node->data_dir . '/pg_hba.conf');
+open(my $rules, '>', $node->data_dir . '/pg_hba.conf') or die $!;
+print {$rules} "local all silent scram-sha-256\n$hba";
+close $rules;
+$node->reload;
+
+# A client that has said who it is, and nothing since it was asked for the password.
+sub silent_client
+{
+    my $socket = IO::Socket::UNIX->new(Peer => $node->host . '/.s.PGSQL.' . $node->port) or die $!;
+    my $startup = pack('N Z* Z* Z* Z* x', 196608, 'user', 'silent', 'database', 'postgres');
+    print {$socket} pack('N', 4 + length $startup), $startup;
+    $socket->flush;
+    sysread($socket, my $answer, 9) or die 'no answer';
+    is(substr($answer, 0, 1), 'R', 'a client is asked for its password');
+    return $socket;
+}
+
+sub is_rewound
+{
+    my $database = $node->query(q{SELECT testpool.acquire('h')});
+    my $oid = $node->oid_of($database);
+    $node->query('TRUNCATE t', database => $database);
+    $node->query("SELECT testpool.release('$database')");
+    $node->settle;
+    return $node->query("SELECT count(*) FROM testpool.databases JOIN pg_database ON datname = database
+                           WHERE oid = $oid AND recycled = 'rewind'");
+}
+is(is_rewound(), 1, 'a database is rewound after TRUNCATE');
+
+# --- a client at the password prompt ------------------------------------------------------------
+
+my $session = $node->session;
+my $client = silent_client();
+for my $round (1 .. 2)
+{
+    my $database = $session->query(q{SELECT testpool.acquire('h')});
+    is($node->query('SELECT count(*) FROM t', database => $database), 1, 'a clean database is handed out');
+    $node->query('TRUNCATE t', database => $database);
+    $session->query('SELECT testpool.release()');
+}
+$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM testpool.stats WHERE refusals > 0}) or die;
+like($node->query('SELECT last_refusal FROM testpool.stats'),
+    qr/process \d+ \(a client that is still being authenticated\) does not say that it has closed its files/,
+    'it is told who is waited for');
+like($node->query('SELECT testpool.advice()'), qr/cloned again.*still being authenticated/, '… in the advice as well');
+$node->becomes_true(q{SELECT count(*) = 2 FROM testpool.databases WHERE state = 'ready'}, 'the pool is filled again');
+is($node->query(q{SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND mode = 'ShareLock' AND granted
+                     AND objid = (SELECT oid FROM testpool.template)}), 0, 'nobody holds the template meanwhile');
+$session->query("SELECT testpool.acquire('h')") for 1 .. 2;
+$node->query(q{ALTER SYSTEM SET testpool.pool_max = 2; SELECT pg_reload_conf()});
+my $error = $node->error_of(q{SELECT testpool.acquire('h', '1s')});
+like($error->{detail} // '', qr/still being authenticated/, 'who waits in vain is told as well') or diag(explain($error));
+$session->query('SELECT testpool.release()');
+$node->query(q{ALTER SYSTEM RESET testpool.pool_max; SELECT pg_reload_conf()});
+close $client;
+$node->becomes_true(q{SELECT count(*) = 0 FROM testpool.databases WHERE state NOT IN ('ready')},
+    'what waited is dropped when the client is gone');
+is(is_rewound(), 1, 'then databases are rewound again');
+
+# --- a process that was stopped -----------------------------------------------------------------
+
+my $stopped = $node->session;
+kill 'STOP', $stopped->{pid};
+for my $round (1 .. 2)
+{
+    my $database = $session->query(q{SELECT testpool.acquire('h')});
+    is($node->query('SELECT count(*) FROM t', database => $database), 1, 'a clean database is handed out');
+    $node->query('TRUNCATE t', database => $database);
+    $session->query('SELECT testpool.release()');
+}
+$node->becomes_true(qq{SELECT last_refusal ~ 'process $stopped->{pid} \\(client backend, database postgres' FROM testpool.stats},
+    'a stopped process is named');
+kill 'CONT', $stopped->{pid};
+$stopped->quit;
+$session->quit;
+
+$node->finish;
