@@ -458,7 +458,7 @@ COMMENT ON FUNCTION testpool.init_template(text, text, text) IS
 hash: 1 to 1,024 bytes of any text, case-sensitive. base: hash of a finalized template to start from; null: testpool.root_template. name: a human name, 1 to 63 bytes, that is no other role''s template''s.
 Returns the name of a new database, owned by the calling role, that the caller is to fill before it calls finalize; null if the template is ready. The claim ends with discard, with a roll-back, or once its session is gone and nobody has been in the database for testpool.lease_grace; then the database is dropped.
 Blocks, interruptibly, while another session builds, for at most testpool.template_timeout.
-Errors: 22023 bad argument; 42501 the name is another role''s; 42704 unknown base; 55000 base not finalized or discarded, or the build it waited for was discarded; 55P03 timed out; 53100 the disk is nearly full; 53400 testpool.max_databases or testpool.max_size is reached, and all is in use; 25006; and what CREATE DATABASE raises.
+Errors: 22023 bad argument; 42501 the name is another role''s; 42704 unknown base; 55000 base not finalized or discarded, or the build it waited for was discarded; 55006 somebody is in the root template for testpool.template_timeout; 55P03 timed out; 53100 the disk is nearly full; 53400 testpool.max_databases or testpool.max_size is reached, and all is in use; 25006; and what CREATE DATABASE raises.
 Privileges: EXECUTE; neither CREATEDB nor superuser.';
 
 CREATE FUNCTION testpool.finalize(hash text)
@@ -467,8 +467,8 @@ CREATE FUNCTION testpool.finalize(hash text)
 COMMENT ON FUNCTION testpool.finalize(text) IS
 'Seals a template that is built: ends the sessions inside, refuses connections, runs VACUUM (FREEZE, ANALYZE) unless testpool.vacuum_templates is off, and lets the pool fill. A relation that cannot be analyzed, because a function in an index fails, is frozen all the same; a warning (01000) names it. Takes effect at once, whatever becomes of the transaction; once more is no error.
 hash: as given to init_template. Returns nothing.
-Blocks, interruptibly, until the template is ready.
-Errors: 22023 bad argument; 55000 nobody claimed this build, or it was discarded; 42501 it is another role''s; 55006 a prepared transaction or a session that does not end is inside, or somebody''s transaction is altering the database; 53000 no background worker is free; 25006.
+Blocks, interruptibly, until the template is ready; if the call is canceled, the sealing goes on.
+Errors: 22023 bad argument; 55000 nobody claimed this build, it was discarded, or its database was dropped and not created again by its role; 42501 it is another role''s; 55006 a prepared transaction or a session that does not end is inside, or somebody''s transaction is altering the database; 53000 no background worker is free; 25006.
 Privileges: EXECUTE, and the role that claimed the build or a superuser.';
 
 CREATE FUNCTION testpool.discard(hash text, reason text DEFAULT NULL)

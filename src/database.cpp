@@ -229,6 +229,11 @@ bool is_closed(Oid oid) {
     return facts.found && !facts.connectable;
 }
 
+Oid of_owner(const char* name, Oid role) {
+    Oid oid = get_database_oid(name, true);
+    return OidIsValid(oid) && facts_of(oid).owner == role ? oid : InvalidOid;
+}
+
 Oid tablespace_of(Oid oid) { return facts_of(oid).tablespace; }
 
 bool is_spoiled(Oid oid, const Seal& seal) {
@@ -294,6 +299,24 @@ void rename(Oid oid, const NameData& from, const NameData& to) {
 
 bool has_prepared_transactions(Oid oid) {
     return max_prepared_xacts > 0 && has_prepared_transactions(facts_of(oid).name);
+}
+
+bool binds_others(Oid oid, Oid source) {
+    static Statement<2> dependencies{R"(
+        SELECT count(*) FILTER (WHERE $1 IN (dbid, objid)) > count(*) FILTER (WHERE $2 IN (dbid, objid))
+          FROM pg_catalog.pg_shdepend
+         WHERE dbid IN ($1, $2)
+            OR (dbid = 0 AND classid = 'pg_catalog.pg_database'::pg_catalog.regclass AND objid IN ($1, $2)))",
+                                     {OIDOID, OIDOID}};
+    int slots = 0;
+    int active = 0;
+    bool some = ReplicationSlotsCountDBSlots(oid, &slots, &active) ||
+                CountDBSubscriptions(oid) > 0 || has_prepared_transactions(oid);
+    spi([&] {
+        dependencies.each_row({Value::of(oid), Value::of(source)},
+                              [&](const Row& row) { some = some || row.boolean(1); });
+    });
+    return some;
 }
 
 bool is_as_sealed(Oid oid, const Seal& seal) {

@@ -35,6 +35,8 @@ bool is_closed(Oid oid);
 NameData open(Oid oid, Oid role, const NameData* name = nullptr);
 /// Takes the name of a database away from it, unless it has another or is gone.
 void rename(Oid oid, const NameData& from, const NameData& to);
+/// The database of that name, if it belongs to the role.
+Oid of_owner(const char* name, Oid role);
 /// The tablespace of a database that exists.
 Oid tablespace_of(Oid oid);
 /// True if the contents of a sealed template's unlogged relations are gone.
@@ -44,6 +46,10 @@ bool is_spoiled(Oid oid, const Seal& seal);
 bool is_as_sealed(Oid oid, const Seal& seal);
 /// True if prepared transactions live in the database.
 bool has_prepared_transactions(Oid oid);
+/// True if something of the whole cluster depends on the database, and nothing of its template in
+/// the same way: slots, subscriptions, prepared transactions, and roles that own or may do
+/// something.
+bool binds_others(Oid oid, Oid source);
 /// Client sessions in the database.
 int sessions_in(Oid oid);
 /// The oldest transaction that some snapshot may not see the end of.

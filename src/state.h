@@ -91,6 +91,7 @@ struct Database {
     int failures;                   // in a row
     bool rewindable;                // its files were stamped since the server started
     const char* unrewindable;       // why it is not, if that is known
+    bool binding;                   // something of the cluster depends on it: it leaves soon
     bool live;                      // sessions may stay while it is rewound
     int32 grace;                    // how long they may take to end a transaction, in ms
     int keeper;                     // the desk of the worker that did it, and that watches them

@@ -56,7 +56,8 @@ bool is_resealing(const State& state, int32 base) {
 
 Task task_of(State& state, const Template& t) {
     if (t.state == TemplateState::building && !t.exists)
-        return is_resealing(state, t.base) ? Task::none : Task::create;
+        return is_resealing(state, t.base) || !is_due(state, t.retry_at) ? Task::none
+                                                                         : Task::create;
     if (t.state == TemplateState::building && t.sealing) return Task::seal;
     if (t.state == TemplateState::discarded && OidIsValid(t.oid) && is_due(state, t.retry_at) &&
         !is_being_cloned(state, t))
@@ -309,18 +310,35 @@ void count_timed(const Template& t, Count jobs, Count microseconds, const Outcom
     board::count(t.id, microseconds, outcome.microseconds);
 }
 
+/// The root template is somebody's: who is in it is not ours to end.
+Reply error_of_build(const Outcome& outcome) {
+    Reply reply = error_of(outcome);
+    if (outcome.sqlstate == ERRCODE_OBJECT_IN_USE)
+        strlcpy(reply.hint,
+                "Close the sessions in it, see pg_stat_activity, or wait longer with "
+                "testpool.template_timeout.",
+                sizeof(reply.hint));
+    return reply;
+}
+
 void created(State& state, Template& t, const Outcome& outcome) {
     Request request;
     bool awaited = builder_request(t, &request);
     if (outcome.sqlstate == 0) {
         t.exists = true;
+        t.retry_at = 0;
         catalog::update(t);
         if (t.state == TemplateState::building && !awaited)
             discard(state, t, "the session that claimed it did not wait", false);
         return;
     }
     board::count_failure(t.id, outcome.message);
-    if (awaited) board::reply(request.ticket, error_of(outcome));
+    if (awaited && outcome.sqlstate == ERRCODE_OBJECT_IN_USE &&
+        request.deadline > GetCurrentTimestamp()) {
+        t.retry_at = GetCurrentTimestamp() + USECS_PER_SEC;
+        return catalog::update(t);
+    }
+    if (awaited) board::reply(request.ticket, error_of_build(outcome));
     if (t.state == TemplateState::building) discard(state, t, outcome.message, false);
 }
 
@@ -448,6 +466,7 @@ void rewind_refused(State& state, Database& d, const Outcome& outcome) {
     d.rewindable = false;
     set_text(state, d.unrewindable, outcome.message);
     note_clone_instead(state, d);
+    d.binding = database::binds_others(d.oid, d.of->oid);
     catalog::update(d);
     if (outcome.drifted) note_drift(state, *d.of, outcome.message);
     log_line(LOG, "database \"%s\" is cloned again, not rewound: %s", NameStr(d.name),
@@ -490,6 +509,7 @@ void dropped(State& state, Database& d, const Outcome& outcome) {
         return;
     }
     d.state = DatabaseState::cloning;
+    d.binding = false;
     d.oid = database::choose_oid();
     d.looked_at = ReadNextTransactionId();
     d.ready_at = 0;
@@ -526,8 +546,11 @@ void trim(State& state, Template& t) {
 /// What waits to be dropped, of one template; the board is told.
 void add_debt(const State& state, const Template& t, plan::Debt& sum) {
     int32 debt = t.state == TemplateState::discarded && OidIsValid(t.oid);
-    for (Database& d : databases(state))
-        debt += d.of == &t && (is_leaving(d) || d.state == DatabaseState::failed);
+    for (Database& d : databases(state)) {
+        if (d.of != &t || !(is_leaving(d) || d.state == DatabaseState::failed)) continue;
+        debt++;
+        sum.needed |= d.binding && d.failures == 0;
+    }
     board::note_debt(t.id, debt, debt * t.bytes);
     sum.databases += debt;
     sum.bytes += debt * t.bytes;
@@ -541,7 +564,7 @@ plan::Debt debt_of(State& state) {
     for (Template& t : templates(state)) add_debt(state, t, debt);
     debt.bytes_max = settings::max_drop_debt * megabyte;
     debt.quiet = is_due(state, debt.databases > 0 ? state.used_at + quiet_us : 0);
-    debt.needed = state.drops_awaited || (debt.databases > 0 && is_disk_short(nullptr));
+    debt.needed |= state.drops_awaited || (debt.databases > 0 && is_disk_short(nullptr));
     return debt;
 }
 

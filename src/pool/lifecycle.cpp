@@ -177,6 +177,7 @@ void recycle(State& state, Database& d) {
     d.known_as = {};
     set_text(state, d.reason, nullptr);
     if (used && !d.rewindable) note_clone_instead(state, d);
+    if (used && !can_rewind(d)) d.binding = database::binds_others(d.oid, d.of->oid);
     if (d.named) take_name_away(d);
     catalog::update(d);
     // It is removed once the new name is committed: until then the board must tell those who come

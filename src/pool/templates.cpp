@@ -138,6 +138,25 @@ void discard_everything(State& state) {
     for (Template& t : templates(state)) t.retry_at = 0;
 }
 
+/// A build tool may have dropped the database and created it again: what its role has under the
+/// name is taken for it.
+void adopt_or_refuse(Template& t) {
+    if (database::exists(t.oid)) return;
+    Oid found = database::of_owner(NameStr(t.database), t.owner);
+    if (!OidIsValid(found))
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("the database of template \"%s\" is gone", errors::shown(t.hash)),
+             errdetail("\"%s\" was dropped, and there is none of that name that belongs to role "
+                       "\"%s\".",
+                       NameStr(t.database), GetUserNameFromId(t.owner, true)),
+             errhint("Create it again under that name, or call testpool.discard and "
+                     "testpool.init_template.")));
+    t.oid = found;
+    if (!post_claim(t)) errors::no_place(NameStr(t.database));
+}
+
 Reply sealed(const Template& t) {
     Reply reply{};
     reply.subject = key_of(t);
@@ -176,6 +195,7 @@ std::optional<Reply> finalize(State& state, const Request& request) {
                         errmsg("the database of template \"%s\" is still being created",
                                errors::shown(t.hash)),
                         errhint("Wait for testpool.init_template to return.")));
+    adopt_or_refuse(t);
     t.sealing = true;
     catalog::update(t);
     board::accept(request.ticket);

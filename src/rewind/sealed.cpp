@@ -88,8 +88,7 @@ void mark_void(Oid database, Oid tablespace, const Files& files) {
     }
 }
 
-Files look_at(Oid database, Oid tablespace, std::span<const Oid> tablespaces,
-              Temporary temporary) {
+Files look_at(Oid database, Oid tablespace, std::span<const Oid> tablespaces, Temporary temporary) {
     Files files = scan(database, tablespaces, temporary);
     if (has_unlogged(files)) mark_void(database, tablespace, files);
     return files;

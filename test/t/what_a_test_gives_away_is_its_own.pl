@@ -64,4 +64,20 @@ $node->query('REASSIGN OWNED BY builder TO heir');
 is($node->query("SELECT datdba::regrole FROM pg_database WHERE datname = '$template'"), 'heir',
     'run elsewhere, the command means all databases');
 
+# --- what others need ---------------------------------------------------------------------------
+
+# Drops wait until the suite pauses, but not of what roles or slots depend on: the next test may make its own of that name.
+$node->query('CREATE ROLE passing');
+my $holder = $node->session;
+my $used = $holder->query(q{SELECT testpool.acquire('h')});
+$node->query('GRANT SELECT ON t TO passing', database => $used);
+$node->move_away($used);
+$holder->query('SELECT testpool.release()');
+TestpoolCluster::wait_until('the role can be dropped while the suite goes on', sub {
+    $holder->query(q{SELECT testpool.acquire('h'), testpool.release()});
+    return !$node->error_of('DROP ROLE passing');
+});
+pass('a role can be dropped soon after the test that used it');
+$holder->quit;
+
 $node->finish;

@@ -76,6 +76,57 @@ $node->build('short', 'CREATE TABLE t AS SELECT 1 AS v');
 $node->settle;
 can_be_acquired('short', 'and it can be built again');
 
+# --- builds ---------------------------------------------------------------------------------------
+
+$node->query(<<SQL);
+CREATE ROLE maker LOGIN CREATEDB;
+GRANT USAGE ON SCHEMA testpool TO maker;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA testpool TO maker;
+SQL
+my $maker = $node->session(user => 'maker');
+$template = $maker->query(q{SELECT testpool.init_template('remade')});
+$maker->query("DROP DATABASE $template");
+TestpoolCluster::is_error($maker->try_query(q{SELECT testpool.finalize('remade')})->{error}, '55000',
+    'a build whose database was dropped cannot be finalized', hint => qr/Create it again/);
+$node->query("CREATE DATABASE $template");
+TestpoolCluster::is_error($maker->try_query(q{SELECT testpool.finalize('remade')})->{error}, '55000',
+    'nor is the database of another role under its name taken', detail => qr/belongs to role "maker"/);
+$node->query("DROP DATABASE $template");
+$maker->query("CREATE DATABASE $template");
+$node->query('CREATE TABLE t AS SELECT 1 AS v', database => $template, user => 'maker');
+is($maker->query(q{SELECT testpool.finalize('remade')}), '', 'its own role may create it again');
+can_be_acquired('remade', '… and clones are made of that');
+$node->query(q{SELECT testpool.discard('remade')});
+$node->settle;
+is($node->query("SELECT count(*) FROM pg_database WHERE datname = '$template'"), 0, '… and it is dropped in the end');
+
+my $visitor = $node->session(database => 'template1');
+$maker->send(q{SELECT testpool.init_template('visited')});
+$node->poll_query_until('postgres', q{SELECT failures > 0 FROM testpool.stats WHERE hash = 'visited'}) or die;
+ok(!$maker->answered, 'who builds waits while somebody is in the root template');
+$visitor->quit;
+ok($maker->result->{out}, '… and has a database when they are gone');
+$maker->query(q{SELECT testpool.discard('visited')});
+$visitor = $node->session(database => 'template1');
+$maker->query(q{SET testpool.template_timeout = '1s'});
+TestpoolCluster::is_error($maker->try_query(q{SELECT testpool.init_template('visited')})->{error}, '55006',
+    '… or is told', hint => qr/Close the sessions in it/);
+$visitor->quit;
+$maker->quit;
+
+$template = $holder->query(q{SELECT testpool.init_template('slow')});
+$node->query(<<SQL, database => $template);
+CREATE TABLE t AS SELECT 1 AS v;
+CREATE FUNCTION slow(integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.3); RETURN \$1; END';
+CREATE INDEX ON t (slow(v));
+SQL
+$holder->query(q{SET statement_timeout = '100ms'});
+TestpoolCluster::is_error($holder->try_query(q{SELECT testpool.finalize('slow')})->{error}, '57014', 'a finalize can time out');
+$holder->query('RESET statement_timeout');
+is($holder->query(q{SELECT testpool.finalize('slow')}), '', '… and goes on: the next one waits for its end');
+can_be_acquired('slow', '… which is well');
+is($node->query(q{SELECT failures FROM testpool.stats WHERE hash = 'slow'}), 0, '… without a failure');
+
 # --- roles ----------------------------------------------------------------------------------------
 
 $node->query(<<SQL);
