@@ -189,7 +189,7 @@ class Client(threading.Thread):
 
     def compare_pages(self, holding):
         """Page by page, as it lies on disk; a clone that was recovered lacks what is not logged of it."""
-        statement = """CHECKPOINT; SELECT concat_ws(' ', t.oid, d.oid, t.database, d.name)
+        statement = """CHECKPOINT; SELECT concat_ws(' ', t.oid, d.oid, t.database, d.name, d.ready_at AT TIME ZONE 'UTC')
                          FROM testpool.database d JOIN testpool.template t ON t.id = d.template
                         WHERE d.name = %s AND d.state = 'leased'"""
         try:
@@ -198,11 +198,11 @@ class Client(threading.Thread):
             raise self.note(error, "a checkpoint") from error
         if oids is None:
             return
-        *oids, template, database = oids.split()
+        *oids, template, database, date, time_of_day = oids.split()
         tool = ["test/tools/compare-databases", "--replayed", server.data_folder(), *oids]
         found = subprocess.run(tool, capture_output=True, text=True, check=False)
         self.ledger.count("hand-outs compared page by page")
-        if server.autovacuumed() & {template, database}:
+        if found.returncode != 0 and server.is_frozen(database, template, f"{date} {time_of_day}"):
             return
         if found.returncode != 0 and holding.session_lives():
             self.ledger.wrong("clean", f"{holding.database} differs from its template: {found.stdout}{found.stderr[-500:]}")

@@ -127,15 +127,14 @@ def tables_and_catalogs_agree():
 
 def clones_equal_their_templates():
     """Some of them: it takes long."""
-    frozen = server.autovacuumed()
-    pairs = [(template, clone) for template, clone, *names in rows("""
-                SELECT t.oid::text, d.oid::text, t.database, d.name FROM testpool.database d
-                  JOIN testpool.template t ON t.id = d.template ORDER BY random()""") if not frozen & set(names)][:8]
+    pairs = rows("""SELECT t.oid::text, d.oid::text, t.database, d.name, (d.ready_at AT TIME ZONE 'UTC')::text
+                      FROM testpool.database d JOIN testpool.template t ON t.id = d.template
+                     ORDER BY random() LIMIT 8""")
     ask("CHECKPOINT")
-    for template, clone in pairs:
+    for template, clone, template_name, name, became_clean in pairs:
         found = subprocess.run(["test/tools/compare-databases", "--replayed", server.data_folder(), template, clone],
                                capture_output=True, text=True, check=False)
-        if found.returncode != 0:
+        if found.returncode != 0 and not server.is_frozen(name, template_name, became_clean):
             yield f"at the end, {clone} differs from its template: {found.stdout[:500]}{found.stderr[-500:]}"
 
 

@@ -112,13 +112,26 @@ def ask(statement, *arguments, database="postgres"):
         close(connection)
 
 
-AUTOVACUUMED = re.compile(r'automatic (?:aggressive )?vacuum.* of table "([^."]+)\.')
+VACUUMED = re.compile(r'^(\S+ \S+) \S+ \[.* automatic (?:aggressive )?vacuum.* of table "([^."]+)\.')
+SEALED_AGAIN = re.compile(r'^(\S+ \S+) \S+ \[.* was resealed: database "([^"]+)"')
 
 
-def autovacuumed():
-    """Names of databases that PostgreSQL itself has vacuumed: it freezes whoever's it is, page by page."""
+def vacuumed_since(moment):
+    """Names, at that time, of databases that PostgreSQL itself has vacuumed since then (it freezes whoever's it is, page
+    by page), and of templates that were sealed again."""
+    found = set()
     with open(os.path.join(os.environ["SERVER_FOLDER"], "log"), encoding="utf-8", errors="replace") as file:
-        return set(AUTOVACUUMED.findall(file.read()))
+        for line in file:
+            match = VACUUMED.match(line) or SEALED_AGAIN.match(line)
+            if match and match[1] >= moment[:23]:
+                found.add(match[2])
+    return found
+
+
+def is_frozen(clone, template, became_clean):
+    """True if one of the two may have been vacuumed since the clone became clean; it may have had another name then."""
+    others = "SELECT string_agg(datname, ' ') FROM pg_database WHERE datname NOT IN (%s, %s)"
+    return bool(vacuumed_since(became_clean) - set(ask(others, clone, template).split()))
 
 
 def data_folder():
