@@ -21,7 +21,7 @@ SELECT isnt(obj_description(oid, 'pg_extension'), NULL, 'the extension has a com
 CREATE TEMP TABLE raised (name text, code text);
 INSERT INTO raised
 SELECT name, unnest(string_to_array(codes, ' ')) FROM (VALUES
-    ('init_template', '22023 25006 42501 42704 53100 53400 55000 55P03'),
+    ('init_template', '22023 25006 42501 42704 53100 53400 55000 55006 55P03'),
     ('finalize', '22023 25006 42501 53000 55000 55006'),
     ('discard', '22023 25006 42501 42704'),
     ('acquire', '22023 25006 42704 42P08 53100 53400 55000 55P03'),
