@@ -132,6 +132,15 @@ void collect(Oid database, Oid tablespace, Temporary temporary, Growing<Fork>& f
     });
 }
 
+/// Looks at all segments of a fork that was written. False if it has none.
+bool is_there(Oid database, const ForkName& name, Fork& fork) {
+    int64 segment = 0;
+    fork = {name, 0, true};
+    for (struct stat file{}; look(AT_FDCWD, path_of(database, name, segment), file); segment++)
+        fork.bytes += file.st_size;
+    return segment > 0;
+}
+
 }  // namespace
 
 // Relation files are named NUMBER[_FORK][.SEGMENT]; see relpath.c.
@@ -192,17 +201,20 @@ Files scan(Oid database, std::span<const Oid> tablespaces, Temporary temporary) 
 Files scan(Oid database, const Files& stamped, std::span<const ForkName> written,
            bool init_file_written) {
     Growing<Fork> found;
-    for (const Fork& fork : stamped.forks)
-        if (!std::ranges::binary_search(written, fork.name))
+    auto next = written.begin();  // both are sorted, and so is what is found
+    auto add_next = [&] {
+        const ForkName& name = *next++;
+        if (Fork fork; is_there(database, name, fork)) found.add(fork);
+    };
+    for (const Fork& fork : stamped.forks) {
+        while (next != written.end() && *next < fork.name) add_next();
+        if (next != written.end() && *next == fork.name)
+            add_next();
+        else
             found.add({fork.name, fork.bytes, false});
-    for (const ForkName& name : written) {
-        struct stat file {};
-        for (int64 segment = 0;; segment++) {
-            if (!look(AT_FDCWD, path_of(database, name, segment), file)) break;
-            found.add({name, file.st_size, true});
-        }
     }
-    return files_of(found.all(), init_file_written);
+    while (next != written.end()) add_next();
+    return {found.all(), init_file_written};
 }
 
 bool keeps_stamps(std::span<const Oid> tablespaces) {

@@ -49,8 +49,8 @@ enum class Temporary : bool { leave, remove };
 /// Looks at every file of the database. If nobody is in it, what is temporary is to be removed.
 Files scan(Oid database, std::span<const Oid> tablespaces, Temporary temporary = Temporary::remove);
 
-/// Looks at these forks only. Every other file is as it was when the database was stamped, and that
-/// was as in `stamped`.
+/// Looks at these forks only, which are sorted. Every other file is as it was when the database was
+/// stamped, and that was as in `stamped`.
 Files scan(Oid database, const Files& stamped, std::span<const ForkName> written,
            bool init_file_written);
 
