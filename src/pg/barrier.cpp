@@ -31,11 +31,12 @@ void notice(ErrorData* edata) {
     QueryCancelPending = true;
 }
 
-/// Who it is, in words. A client has no row there before it is authenticated.
+/// Who it is, in words. Before a client is authenticated it has no user there, or no row.
 const char* describe(int pid) {
     static Statement<1> activity{R"(
         SELECT concat_ws(', ', backend_type, 'database ' || datname, 'application ' || nullif(application_name, ''))
-          FROM pg_catalog.pg_stat_activity WHERE pid = $1)",
+          FROM pg_catalog.pg_stat_activity
+         WHERE pid = $1 AND (usesysid IS NOT NULL OR backend_type <> 'client backend'))",
                                  {INT4OID}};
     MemoryContext caller = CurrentMemoryContext;
     const char* text = "a client that is still being authenticated";
