@@ -401,7 +401,7 @@ void drop(const Job& job, int desk) {
     }
     TESTPOOL_POINT("drop-emptied");
     board::report(Phase::dropping);
-    barrier::bounded([&] { transaction([&] { drop(job.oid); }); });
+    barrier::bounded(barrier::Patience::much, [&] { transaction([&] { drop(job.oid); }); });
     gate::forget(job.oid);
     TESTPOOL_POINT("drop-dropped");
 }

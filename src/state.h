@@ -89,6 +89,7 @@ struct Database {
     // Not in the catalog:
     ItemPointerData row_at;         // where the catalog has it
     int failures;                   // in a row
+    uint64 barrier;                 // that its rewind waits for until retry_at; 0: none
     bool rewindable;                // its files were stamped since the server started
     const char* unrewindable;       // why it is not, if that is known
     bool binding;                   // something of the cluster depends on it: it leaves soon

@@ -172,9 +172,15 @@ const Reply* cause_of(const ErrorData& failure) {
     return nullptr;
 }
 
+/// It goes well if it is done again: our lock was in the way of somebody's, and theirs of ours.
+bool is_to_be_repeated(const ErrorData& failure) {
+    return ERRCODE_TO_CATEGORY(failure.sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK;
+}
+
 void serve(const Request& request) {
     std::optional<Reply> reply;
     ErrorData* failure = change([&] { reply = pool::serve(state, request); });
+    if (failure != nullptr && is_to_be_repeated(*failure)) return;
     if (failure != nullptr) {
         const Reply* cause = cause_of(*failure);
         reply = cause != nullptr ? *cause : errors::as_reply(*failure);

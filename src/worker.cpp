@@ -68,6 +68,12 @@ void let_go(int /*code*/, Datum /*argument*/) {
     LockReleaseSession(DEFAULT_LOCKMETHOD);
 }
 
+bool others_are_free() {
+    for (int desk = 0; desk < board::desks(); desk++)
+        if (board::desk_idle(desk)) return true;
+    return false;
+}
+
 void tell_idle() {
     pgstat_report_activity(STATE_IDLE, nullptr);
     set_ps_display("idle");
@@ -80,7 +86,9 @@ void do_job(const Job& job, int desk) {
     TimestampTz start = GetCurrentTimestamp();
     Outcome outcome{};
     if (ErrorData* failure = attempt([&] { perform(job, desk, outcome); })) {
+        uint64 barrier = outcome.barrier;
         outcome = errors::as_outcome(failure);
+        outcome.barrier = barrier;
         outcome.drifted =
             job.task == Task::rewind && failure->sqlerrcode == rewind::drifted_sqlstate;
         let_go(0, 0);
@@ -136,7 +144,7 @@ void testpool_worker_main(Datum argument) {
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
     worker::pin_settings();
-    barrier::define();
+    barrier::define(worker::others_are_free);
     int desk = DatumGetInt32(argument);
     start::connect(1 + desk);
     before_shmem_exit(worker::let_go, 0);

@@ -161,11 +161,13 @@ struct Job {
     NameData source_name;
     NameData new_name;  // of a rewound database
     char why[256];      // it cannot be rewound
+    uint64 barrier;     // that an earlier try waited for; 0: none
 };
 
 /// How a job, or a visit to a database, ended.
 struct Outcome {
     int sqlstate;     // 0: success
+    uint64 barrier;   // not 0: the rewind is to be tried again when all have answered it
     int64 bytes;      // size of a sealed template
     Seal seal;        // of a sealed template
     bool rewindable;  // a created clone can be rewound; else `message` says why not

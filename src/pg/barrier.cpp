@@ -6,7 +6,8 @@ namespace testpool::barrier {
 
 namespace {
 
-constexpr int forget_ms = 60'000;  // then it may be asked again
+constexpr int forget_ms = 10'000;  // then it may be asked again
+constexpr int most_reminders = 12;  // five seconds each
 
 struct {
     int pid;  // 0: all have answered
@@ -14,21 +15,30 @@ struct {
     bool given_up;
 } silent;
 
+Patience patience = Patience::little;
+int reminders = 0;
+bool (*others_are_free)() = nullptr;
 emit_log_hook_type earlier;
+
+void give_up() {
+    silent.given_up = true;
+    InterruptPending = true;
+    QueryCancelPending = true;
+}
 
 /// WaitForProcSignalBarrier() in procsignal.c has no time-out, but waits where a query can be
 /// canceled, and says every five seconds for whom.
 void notice(ErrorData* edata) {
+    constexpr std::string_view reminder = "still waiting for backend with PID ";
     if (earlier != nullptr) earlier(edata);
     if (edata->message_id == nullptr || edata->message == nullptr ||
-        strncmp(edata->message_id, "still waiting for backend with PID ",
-                strlen("still waiting for backend with PID ")) != 0)
+        !std::string_view{edata->message_id}.starts_with(reminder))
         return;
     const char* pid = strpbrk(edata->message, "0123456789");
     if (pid == nullptr) return;
-    silent = {atoi(pid), GetCurrentTimestamp(), true};
-    InterruptPending = true;
-    QueryCancelPending = true;
+    silent = {atoi(pid), GetCurrentTimestamp(), silent.given_up};
+    bool may_wait = patience == Patience::much && ++reminders < most_reminders;
+    if (!may_wait || !others_are_free()) give_up();
 }
 
 /// Who it is, in words. Before a client is authenticated it has no user there, or no row.
@@ -54,14 +64,17 @@ bool is_there(int pid) { return kill(pid, 0) == 0; }
 
 }  // namespace
 
-void define() {
+void define(bool (*is_free)()) {
+    others_are_free = is_free;
     earlier = emit_log_hook;
     emit_log_hook = notice;
 }
 
-void require_answers() {
+void require_answers(Patience now) {
+    patience = now;
+    reminders = 0;
     silent.given_up = false;
-    if (silent.pid == 0) return;
+    if (silent.pid == 0 || patience == Patience::much) return;
     TimestampTz again = TimestampTzPlusMilliseconds(silent.since, forget_ms);
     if (!is_there(silent.pid) || GetCurrentTimestamp() > again) {
         silent.pid = 0;
@@ -73,7 +86,7 @@ void require_answers() {
                     describe(silent.pid)),
              errdetail("The name of a file that was dropped cannot be used again, and no database "
                        "be dropped, before every process of the server has."),
-             errhint("It is tried again when that process is gone, or in a minute. To end it, call "
+             errhint("It is tried again by itself. To end the process, call "
                      "pg_terminate_backend(%d).",
                      silent.pid)));
 }
@@ -83,8 +96,10 @@ bool gave_up() {
     return silent.given_up;
 }
 
-void close_files() {
-    WaitForProcSignalBarrier(EmitProcSignalBarrier(PROCSIGNAL_BARRIER_SMGRRELEASE));
+uint64 ask() { return EmitProcSignalBarrier(PROCSIGNAL_BARRIER_SMGRRELEASE); }
+
+void wait(uint64 asked) {
+    bounded(Patience::little, [&] { WaitForProcSignalBarrier(asked); });
 }
 
 }  // namespace testpool::barrier

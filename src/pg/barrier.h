@@ -7,27 +7,36 @@
 
 namespace testpool::barrier {
 
-/// From now on this process gives up waiting for a barrier when PostgreSQL first tells the log who
-/// has not answered, which is after five seconds.
-void define();
+/// From now on this process gives up waiting for a barrier some time after PostgreSQL has told the
+/// log who has not answered, which it does every five seconds: at once if nobody else `is_free` to
+/// do other work, else after a minute.
+void define(bool (*is_free)());
 
-/// Raises 55006 if somebody has not answered of late and is still there.
-void require_answers();
+/// How long to wait: as short as it can be, or for as long as no work suffers.
+enum class Patience : bool { little, much };
+
+/// Raises 55006 if somebody has not answered of late and is still there, so that it would be in
+/// vain to wait but a little.
+void require_answers(Patience patience);
 
 /// True if what has just ended gave up; it may have ended well in the last moment.
 bool gave_up();
 
-/// Has all processes close the files that they have open and need not.
-void close_files();
+/// Asks all processes to close the files that they have open and need not. Who comes later has none
+/// open.
+uint64 ask();
 
-/// Runs `work`, in which PostgreSQL waits for a barrier, and does not begin it if it would fail.
-/// Raises 55006, with the name of who does not answer.
+/// Runs `work`, in which PostgreSQL waits for answers. Raises 55006, with the name of who does not
+/// answer.
 template <class Work>
-void bounded(Work work) {
-    require_answers();
+void bounded(Patience patience, Work work) {
+    require_answers(patience);
     ErrorData* failure = attempt(work);
-    if (gave_up() && failure != nullptr) require_answers();
+    if (gave_up() && failure != nullptr) require_answers(Patience::little);
     if (failure != nullptr) ReThrowError(failure);
 }
+
+/// Waits for the answers.
+void wait(uint64 asked);
 
 }  // namespace testpool::barrier

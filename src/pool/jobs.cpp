@@ -68,7 +68,9 @@ Task task_of(State& state, const Template& t) {
 Task task_of(State& state, const Database& d) {
     if (d.of->resealing && (d.state == DatabaseState::cloning || can_rewind(d))) return Task::none;
     if (d.state == DatabaseState::cloning) return Task::create;
-    if (d.state == DatabaseState::recycling) return can_rewind(d) ? Task::rewind : Task::drop;
+    if (d.state == DatabaseState::recycling && !can_rewind(d)) return Task::drop;
+    if (d.state == DatabaseState::recycling)
+        return is_due(state, d.retry_at) ? Task::rewind : Task::none;
     if (d.state == DatabaseState::failed && is_due(state, d.retry_at)) return Task::drop;
     return Task::none;
 }
@@ -256,6 +258,7 @@ Job job_for(const State& state, const Database& d, Task task) {
     if (job.task == Task::rewind && d.live) job.owner = d.role;
     // A name is never handed out twice: whoever still reconnects to it must not meet the next
     // holder.
+    job.barrier = d.barrier;
     int64 number = 0;
     bool renamed = task == Task::rewind && !OidIsValid(d.role);
     job.new_name = renamed ? free_clone_name(*d.of, number) : d.name;
@@ -389,13 +392,17 @@ bool waits_for(const Request& request, const Database& d) {
     return waits && request.accepted && request.lease == key_of(d);
 }
 
-void fail(State& state, Database& d, const Outcome& outcome) {
-    d.state = DatabaseState::failed;
+void note_failure(State& state, Database& d, const Outcome& outcome) {
     if (d.error == nullptr || strcmp(d.error, outcome.message) != 0)
         log_line(WARNING, "database \"%s\" failed: %s", NameStr(d.name), outcome.message);
     set_text(state, d.error, outcome.message);
     board::count_failure(d.of->id, outcome.message);
     d.retry_at = retry_time(std::max(d.of->failures, d.failures++));
+}
+
+void fail(State& state, Database& d, const Outcome& outcome) {
+    d.state = DatabaseState::failed;
+    note_failure(state, d, outcome);
     catalog::update(d);
     Request request;
     for (uint64 ticket = 0; board::next_request(ticket, &request); ticket = request.ticket)
@@ -417,6 +424,7 @@ void clone_failed(State& state, Database& d, const Outcome& outcome) {
 void hand_back(State& state, Database& d) {
     set_text(state, d.error, nullptr);
     d.failures = 0;
+    d.barrier = 0;
     d.retry_at = 0;
     d.ready_at = GetCurrentTimestamp();
     if (OidIsValid(d.role)) {
@@ -461,10 +469,19 @@ void rewound(State& state, Database& d, const Job& job, const Outcome& outcome) 
     hand_back(state, d);
 }
 
+/// Some process does not answer, which takes until it does: others are made ready meanwhile.
+void rewind_put_off(State& state, Database& d, const Outcome& outcome) {
+    note_failure(state, d, outcome);
+    d.barrier = outcome.barrier;
+    catalog::update(d);
+}
+
 /// Falls back to a full clone.
 void rewind_refused(State& state, Database& d, const Outcome& outcome) {
     d.rewindable = false;
     set_text(state, d.unrewindable, outcome.message);
+    d.barrier = 0;
+    d.failures = 0;
     note_clone_instead(state, d);
     d.binding = database::binds_others(d.oid, d.of->oid);
     catalog::update(d);
@@ -588,7 +605,8 @@ bool is_leaving(const Database& d) {
 
 bool will_be_ready(const Database& d) {
     bool coming =
-        d.state == DatabaseState::cloning || (d.state == DatabaseState::recycling && can_rewind(d));
+        d.state == DatabaseState::cloning ||
+        (d.state == DatabaseState::recycling && can_rewind(d) && d.barrier == 0);
     return coming && !OidIsValid(d.role);
 }
 
@@ -620,7 +638,9 @@ void job_done(State& state, int desk, const Job& job, const Outcome& outcome) {
         case Task::create:
             return well ? cloned(state, *d, outcome) : clone_failed(state, *d, outcome);
         case Task::rewind:
-            return well ? rewound(state, *d, job, outcome) : rewind_refused(state, *d, outcome);
+            if (well) return rewound(state, *d, job, outcome);
+            if (outcome.barrier != 0 && !job.live) return rewind_put_off(state, *d, outcome);
+            return rewind_refused(state, *d, outcome);
         case Task::drop:
             return well ? dropped(state, *d, outcome) : fail(state, *d, outcome);
         case Task::seal:

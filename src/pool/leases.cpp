@@ -120,7 +120,7 @@ void append_oldest_leases(StringInfo text, const State& state, const Template& t
 const char* last_error(const State& state, const Template& t) {
     const char* error = t.failures > 0 && t.error.sqlstate != 0 ? t.error.message : nullptr;
     for (Database& d : databases(state))
-        if (d.of == &t && d.state == DatabaseState::failed && d.error != nullptr) error = d.error;
+        if (d.of == &t && d.error != nullptr) error = d.error;
     return error;
 }
 

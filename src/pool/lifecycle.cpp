@@ -298,6 +298,8 @@ void carry_over(const State& before, State& state) {
         if (old == nullptr || old->oid != d.oid) continue;
         d.rewindable = old->rewindable;
         set_text(state, d.unrewindable, old->unrewindable);
+        d.failures = old->failures;
+        d.barrier = old->barrier;
         d.live = old->live;
         d.grace = old->grace;
         d.keeper = old->keeper;

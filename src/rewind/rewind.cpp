@@ -232,12 +232,16 @@ void require_unchanged_template(const Job& job) {
 
 /// Lets a checkpoint remove what was dropped, and has every process close the files it may have had
 /// open: a new file of the same name must not be written through an old descriptor.
-void bury_dropped_files() {
+/// If somebody does not answer, the outcome says for what to wait when it is tried again.
+void bury_dropped_files(const Job& job, Outcome& outcome) {
     board::report(Phase::checkpoint);
-    barrier::bounded([] {
+    outcome.barrier = job.barrier;
+    if (outcome.barrier == 0) {
         RequestCheckpoint(CHECKPOINT_IMMEDIATE | CHECKPOINT_FORCE | CHECKPOINT_WAIT);
-        barrier::close_files();
-    });
+        outcome.barrier = barrier::ask();
+    }
+    barrier::wait(outcome.barrier);
+    outcome.barrier = 0;
 }
 
 /// What is halfway put back must not be seen by anybody, after a crash either: neither by clients,
@@ -269,7 +273,7 @@ void write_out(const Job& job, const Rewind& rewind, Outcome& outcome) {
 
 /// Looks at what has changed. If the names of dropped files are needed, they are made free, which
 /// may take as long as other processes like: nobody has to wait for the template meanwhile.
-void look(const Job& job, Rewind& rewind) {
+void look(const Job& job, Rewind& rewind, Outcome& outcome) {
     board::report(Phase::looking);
     bool bury = false;
     transaction([&] {
@@ -278,7 +282,7 @@ void look(const Job& job, Rewind& rewind) {
     });
     TESTPOOL_POINT("rewind-looked");
     if (!bury) return;
-    bury_dropped_files();
+    bury_dropped_files(job, outcome);
     TESTPOOL_POINT("rewind-buried");
     board::report(Phase::looking);
     transaction([&] { rewind.look(); });
@@ -311,7 +315,7 @@ void prepare(const Job& job, Outcome& outcome) {
 
 void run(const Job& job, Outcome& outcome) {
     Rewind rewind(job, outcome);
-    look(job, rewind);
+    look(job, rewind, outcome);
     sessions::lock_out(job.source, ShareLock);
     transaction([&] {
         require_unchanged_template(job);

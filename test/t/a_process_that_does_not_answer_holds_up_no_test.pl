@@ -60,11 +60,11 @@ for my $round (1 .. 2)
     $node->query('TRUNCATE t', database => $database);
     $session->query('SELECT testpool.release()');
 }
-$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM testpool.stats WHERE refusals > 0}) or die;
-like($node->query('SELECT last_refusal FROM testpool.stats'),
+$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM testpool.stats WHERE failures > 1}) or die;
+like($node->query('SELECT last_error FROM testpool.stats'),
     qr/process \d+ \(a client that is still being authenticated\) does not say that it has closed its files/,
     'it is told who is waited for');
-like($node->query('SELECT testpool.advice()'), qr/cloned again.*still being authenticated/, '… in the advice as well');
+like($node->query('SELECT testpool.advice()'), qr/Failures with template.*still being authenticated/, '… in the advice as well');
 $node->becomes_true(q{SELECT count(*) = 2 FROM testpool.databases WHERE state = 'ready'}, 'the pool is filled again');
 is($node->query(q{SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND mode = 'ShareLock' AND granted
                      AND objid = (SELECT oid FROM testpool.template)}), 0, 'nobody holds the template meanwhile');
@@ -76,7 +76,8 @@ $session->query('SELECT testpool.release()');
 $node->query(q{ALTER SYSTEM RESET testpool.pool_max; SELECT pg_reload_conf()});
 close $client;
 $node->becomes_true(q{SELECT count(*) = 0 FROM testpool.databases WHERE state NOT IN ('ready')},
-    'what waited is dropped when the client is gone');
+    'what waited is rewound when the client is gone');
+is($node->query('SELECT sum(refusals) FROM testpool.stats'), 0, '… and not cloned again');
 is(is_rewound(), 1, 'then databases are rewound again');
 
 # --- a process that was stopped -----------------------------------------------------------------
@@ -90,8 +91,14 @@ for my $round (1 .. 2)
     $node->query('TRUNCATE t', database => $database);
     $session->query('SELECT testpool.release()');
 }
-$node->becomes_true(qq{SELECT last_refusal ~ 'process $stopped->{pid} \\(client backend, database postgres' FROM testpool.stats},
+$node->becomes_true(qq{SELECT last_error ~ 'process $stopped->{pid} \\(client backend, database postgres' FROM testpool.stats},
     'a stopped process is named');
+$node->query(q{ALTER SYSTEM SET testpool.recycle = recreate; SELECT pg_reload_conf()});
+$session->query(q{SELECT testpool.acquire('h')});
+$session->query('SELECT testpool.release()');
+$node->becomes_true(q{SELECT count(*) > 0 FROM pg_stat_activity
+                       WHERE backend_type = 'testpool worker' AND wait_event = 'ProcSignalBarrier'}, 'a drop waits for it');
+is($node->query(q{SELECT testpool.acquire('h') IS NOT NULL}), 't', '… and no test');
 kill 'CONT', $stopped->{pid};
 $stopped->quit;
 $session->quit;

@@ -292,6 +292,7 @@ class Client(threading.Thread):
         """From inside or from home; returns a session in it, the same one if that was not ended."""
         try:
             if self.chance(0.5):
+                run(session, "ROLLBACK")
                 run(session, "RESET ROLE; RESET statement_timeout; RESET lock_timeout")
                 run(session, "SET testpool.rewind = now")
             else:
