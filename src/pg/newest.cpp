@@ -16,13 +16,32 @@ struct Version {
     bool only_locked;
 };
 
-/// Nothing is found at a place that is remembered from before the table was rewritten or shortened.
+/// In which buffer the block may have been last. To look there is much cheaper than to ask how long
+/// the file is.
+Buffer& last_buffer(Relation table, BlockNumber block) {
+    static Buffer buffers[64];
+    return buffers[(block + RelationGetRelid(table)) % std::size(buffers)];
+}
+
+/// False for a place that is remembered from before the table was rewritten or shortened. The
+/// table is locked, so it stays true.
+bool has_block(Relation table, BlockNumber block) {
+    Buffer buffer = last_buffer(table, block);
+    if (!BufferIsValid(buffer) ||
+        !ReadRecentBuffer(compat::locator_of(table), MAIN_FORKNUM, block, buffer))
+        return block < RelationGetNumberOfBlocks(table);
+    ReleaseBuffer(buffer);
+    return true;
+}
+
 Version look_at(Relation table, ItemPointerData at) {
-    if (ItemPointerGetBlockNumber(&at) >= RelationGetNumberOfBlocks(table)) return {};
+    BlockNumber block = ItemPointerGetBlockNumber(&at);
+    if (!has_block(table, block)) return {};
     HeapTupleData row;
     row.t_self = at;
     Buffer buffer = InvalidBuffer;
     if (!heap_fetch(table, SnapshotAny, &row, &buffer, false)) return {};
+    last_buffer(table, block) = buffer;
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
     Version version{};
     version.found = true;
