@@ -70,6 +70,9 @@ for my $way ('its process is terminated', 'the server crashes')
         $holder->query("SELECT testpool.release('$database')");
     }
     $_->quit for $holder, $released;
+    # After the crash the lease goes on, in a clone, until it is released for its holder.
+    $node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM testpool.databases WHERE state IN ('cloning', 'recycling')})
+      or die 'it is not cloned again';
     $node->query(q{SELECT testpool.release(database) FROM testpool.databases WHERE state = 'leased'});
     $node->settle;
     my $next = $t->acquire;

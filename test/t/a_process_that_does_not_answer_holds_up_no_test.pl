@@ -13,7 +13,7 @@ use TestpoolCluster;
 my $node = TestpoolCluster->begin('silent', conf => <<CONF);
 authentication_timeout = '10min'
 testpool.acquire_timeout = '90s'
-testpool.pool_max = 6
+testpool.pool_max = 4
 testpool.workers = 2
 CONF
 $node->query(q{CREATE ROLE silent LOGIN PASSWORD 'secret'});
@@ -69,11 +69,9 @@ $node->becomes_true(q{SELECT count(*) = 2 FROM testpool.databases WHERE state = 
 is($node->query(q{SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND mode = 'ShareLock' AND granted
                      AND objid = (SELECT oid FROM testpool.template)}), 0, 'nobody holds the template meanwhile');
 $session->query("SELECT testpool.acquire('h')") for 1 .. 2;
-$node->query(q{ALTER SYSTEM SET testpool.pool_max = 2; SELECT pg_reload_conf()});
 my $error = $node->error_of(q{SELECT testpool.acquire('h', '1s')});
 like($error->{detail} // '', qr/still being authenticated/, 'who waits in vain is told as well') or diag(explain($error));
 $session->query('SELECT testpool.release()');
-$node->query(q{ALTER SYSTEM RESET testpool.pool_max; SELECT pg_reload_conf()});
 close $client;
 $node->becomes_true(q{SELECT count(*) = 0 FROM testpool.databases WHERE state NOT IN ('ready')},
     'what waited is rewound when the client is gone');
