@@ -6,7 +6,7 @@ namespace testpool::barrier {
 
 namespace {
 
-constexpr int forget_ms = 10'000;  // then it may be asked again
+constexpr int forget_ms = 10'000;   // then it may be asked again
 constexpr int most_reminders = 12;  // five seconds each
 
 struct {

@@ -604,9 +604,8 @@ bool is_leaving(const Database& d) {
 }
 
 bool will_be_ready(const Database& d) {
-    bool coming =
-        d.state == DatabaseState::cloning ||
-        (d.state == DatabaseState::recycling && can_rewind(d) && d.barrier == 0);
+    bool coming = d.state == DatabaseState::cloning ||
+                  (d.state == DatabaseState::recycling && can_rewind(d) && d.barrier == 0);
     return coming && !OidIsValid(d.role);
 }
 
