@@ -96,6 +96,8 @@ bool gave_up() {
     return silent.given_up;
 }
 
+void forget() { silent.pid = 0; }
+
 uint64 ask() { return EmitProcSignalBarrier(PROCSIGNAL_BARRIER_SMGRRELEASE); }
 
 void wait(uint64 asked) {

@@ -19,8 +19,11 @@ enum class Patience : bool { little, much };
 /// vain to wait but a little.
 void require_answers(Patience patience);
 
-/// True if what has just ended gave up; it may have ended well in the last moment.
+/// What has just waited is over. True if it gave up; it may have ended well in the last moment.
 bool gave_up();
+
+/// All have answered.
+void forget();
 
 /// Asks all processes to close the files that they have open and need not. Who comes later has none
 /// open.
@@ -34,6 +37,7 @@ void bounded(Patience patience, Work work) {
     ErrorData* failure = attempt(work);
     if (gave_up() && failure != nullptr) require_answers(Patience::little);
     if (failure != nullptr) ReThrowError(failure);
+    forget();
 }
 
 /// Waits for the answers.

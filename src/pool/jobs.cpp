@@ -256,9 +256,9 @@ Job job_for(const State& state, const Database& d, Task task) {
     set_source(state, job, d.of->id);
     job.prepare = !d.of->is_root() && settings::may_rewind();
     if (job.task == Task::rewind && d.live) job.owner = d.role;
+    job.barrier = d.barrier;
     // A name is never handed out twice: whoever still reconnects to it must not meet the next
     // holder.
-    job.barrier = d.barrier;
     int64 number = 0;
     bool renamed = task == Task::rewind && !OidIsValid(d.role);
     job.new_name = renamed ? free_clone_name(*d.of, number) : d.name;

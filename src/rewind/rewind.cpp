@@ -232,9 +232,11 @@ void require_unchanged_template(const Job& job) {
 
 /// Lets a checkpoint remove what was dropped, and has every process close the files it may have had
 /// open: a new file of the same name must not be written through an old descriptor.
-/// If somebody does not answer, the outcome says for what to wait when it is tried again.
+/// If somebody does not answer, the outcome says for what to wait when it is tried again; nobody
+/// can have dropped more by then, as the database lets nobody in.
 void bury_dropped_files(const Job& job, Outcome& outcome) {
     board::report(Phase::checkpoint);
+    if (!job.live) transaction([&] { close(job.oid); });
     outcome.barrier = job.barrier;
     if (outcome.barrier == 0) {
         RequestCheckpoint(CHECKPOINT_IMMEDIATE | CHECKPOINT_FORCE | CHECKPOINT_WAIT);
