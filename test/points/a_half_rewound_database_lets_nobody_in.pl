@@ -7,28 +7,22 @@ use warnings FATAL => 'all';
 
 use PostgreSQL::Test::Utils;
 use RewindTest;
+use StopPoint;
 use Test::More;
 use TestpoolCluster;
 
 my $t = RewindTest->begin('half');
 my $node = $t->node;
-my $order = $node->data_dir . '/testpool_point';
-my $reached = "$order.reached";
-
-sub stop_at ($point, $action)
-{
-    append_to_file("$order.new", "$point $action\n");
-    rename "$order.new", $order or die $!;
-}
-sub wait_until_reached () { TestpoolCluster::wait_until('a process passes the point', sub { -e $reached }) }
 
 # The error of a client that would enter, whatever it is called now.
 sub refusal ($oid)
 {
     my $name = $node->query("SELECT datname FROM pg_database WHERE oid = $oid");
     return 'it is gone' if $name eq '';
-    $node->psql('postgres', 'SELECT 1', connstr => $node->connection(database => $name), stderr => \my $error);
-    return $error;
+    my ($status, $met, $error) =
+      $node->psql('postgres', 'SELECT oid FROM pg_database WHERE datname = current_database()',
+        connstr => $node->connection(database => $name));
+    return $status == 0 && $met != $oid ? 'it is gone' : $error;  # another one has its name by now
 }
 my $shut = qr/invalid database|not currently accepting connections|does not exist|it is gone/;
 
@@ -39,29 +33,29 @@ for my $way ('its process is terminated', 'the server crashes')
     my $oid = $node->oid_of($database);
     $t->use_database($database, 'UPDATE part SET b = b || a', 'DELETE FROM big WHERE id % 2 = 0');
     my $log = -s $node->logfile;
-    stop_at('rewind-page-put-back', 'wait');
+    stop_at($node, 'rewind-page-put-back', 'wait');
     my $released = $node->session;
     $released->send("SELECT testpool.recreate('$database')");
-    wait_until_reached();
+    wait_until_stopped($node);
     if ($way =~ /crash/)
     {
         $node->kill_postmaster;
-        unlink $reached;
+        let_go($node);
         $node->start_again;
     }
     else
     {
         my ($worker) = $node->pids_of('worker');
-        stop_at('drop-emptied', 'wait');  # the database stays as it is until somebody has looked
+        stop_at($node, 'drop-emptied', 'wait');  # the database stays as it is until somebody has looked
         $node->query("SELECT pg_terminate_backend($worker)");
         TestpoolCluster::wait_until('the worker ends', sub { !kill 0, $worker });
-        unlink $reached;
-        wait_until_reached();
+        let_go($node);
+        wait_until_stopped($node);
     }
     like(refusal($oid), $shut, "$way: a client is refused");
     is($node->query("SELECT datconnlimit FROM pg_database WHERE oid = $oid") // '', $way =~ /crash/ ? '' : -2,
         "$way: … and so is everybody else") if $way !~ /crash/;
-    unlink $reached;
+    let_go($node);
     if ($way !~ /crash/)
     {
         is($released->result->{error}, undef, "$way: recreate makes a clone instead");

@@ -3,23 +3,21 @@ use v5.20;
 use warnings FATAL => 'all';
 use experimental 'signatures';
 
-use PostgreSQL::Test::Utils;
+use StopPoint;
 use Test::More;
 use TestpoolCluster;
 
 my $node = TestpoolCluster->begin('phases', conf => "testpool.pool_size = 1\ntestpool.workers = 1\ntestpool.max_drop_debt = 0\n");
-my $order = $node->data_dir . '/testpool_point';
 
 # Does what starts a job, and looks at it when it has come to the point.
 sub shows ($point, $task, $phase, $start)
 {
-    append_to_file("$order.new", "$point wait\n");
-    rename "$order.new", $order or die $!;
+    stop_at($node, $point, 'wait');
     $start->();
-    TestpoolCluster::wait_until("point $point", sub { -e "$order.reached" });
+    wait_until_stopped($node);
     is($node->query(q{SELECT task, phase FROM testpool.progress}), "$task|$phase", "$point: $phase");
     my $done = $node->query('SELECT bytes_done FROM testpool.progress');
-    unlink "$order.reached";
+    let_go($node);
     return $done;
 }
 

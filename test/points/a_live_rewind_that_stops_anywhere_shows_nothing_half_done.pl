@@ -7,30 +7,16 @@ use warnings FATAL => 'all';
 
 use PostgreSQL::Test::Utils;
 use RewindTest;
+use StopPoint;
 use Test::More;
 use TestpoolCluster;
 
 my $t = RewindTest->begin('live', conf => "testpool.lease_grace = '1h'\ntestpool.rewind_timeout = '1h'\n", amcheck => 0);
 my $node = $t->node;
-my $order = $node->data_dir . '/testpool_point';
-my $reached = "$order.reached";
 
 my $look = q{SELECT (SELECT count(*) FROM big), (SELECT count(*) FROM wide), (SELECT count(*) FROM part WHERE b <> 'p'), to_regclass('mine') IS NULL};
 my $before = '5020|0|200|f';
 my $after = '5000|20|0|t';
-
-my %stop = (
-    'its process is killed' => [ kill => sub ($log) {
-        $node->wait_for_log(qr/database system is ready to accept connections/, $log);
-        $node->{killed}{$_} = 1
-          for slurp_file($node->logfile, $log) =~ /\(PID (\d+)\) was terminated by signal 9/g;
-    } ],
-    'it fails' => [ error => sub ($log) { } ],
-    'its process is terminated' => [ wait => sub ($log) {
-        my ($worker) = $node->pids_of('worker');
-        $node->query("SELECT pg_terminate_backend($worker)");
-        TestpoolCluster::wait_until('the worker ends', sub { !kill 0, $worker });
-    } ]);
 
 sub saw ($result)
 {
@@ -42,20 +28,19 @@ sub saw ($result)
 sub stops ($point, $how)
 {
     my $what = "at $point, $how";
-    my ($action, $do) = @{ $stop{$how} };
+    my ($action, $do) = @{ $ways_to_stop{$how} };
     my $log = -s $node->logfile;
     my $holder = $node->session;
     my $database = $holder->query(q{SELECT testpool.acquire('app')});
     my @inside = $node->sessions(3, database => $database);
     $inside[0]->query("TRUNCATE wide; UPDATE part SET b = b || a; CREATE TABLE mine AS SELECT 1 AS a; INSERT INTO big (t) SELECT 'x' FROM generate_series(1, 20)");
     is($_->query($look), $before, "$what: used") for @inside;
-    append_to_file("$order.new", "$point $action\n");
-    rename "$order.new", $order or die $!;
+    stop_at($node, $point, $action);
     my $home = $node->session->send("SELECT testpool.rewind('$database')");
-    TestpoolCluster::wait_until('a process passes the point', sub { -e $reached });
+    wait_until_stopped($node);
     $inside[1]->send($look);
-    $do->($log);
-    unlink $reached;
+    $do->($node, $log);
+    let_go($node);
     my @seen = map { saw($_) } $inside[1]->result, $inside[0]->try_query($look), $inside[2]->try_query($look);
     is(join(' ', grep { $_ ne $after && $_ ne 'ended' && $_ ne $before } @seen), '', "$what: nobody sees anything halfway (@seen)");
     my $rewound = $home->result;
@@ -73,7 +58,7 @@ sub stops ($point, $how)
     $node->settle;
 }
 
-for my $how (sort keys %stop)
+for my $how (sort keys %ways_to_stop)
 {
     stops($_, $how)
       for map { $_ =~ /live/ ? $_ : "rewind-$_" }

@@ -7,46 +7,26 @@ use warnings FATAL => 'all';
 
 use PostgreSQL::Test::Utils;
 use RewindTest;
+use StopPoint;
 use Test::More;
 use TestpoolCluster;
 
 # A crash may forget a release; then the lease ends because nobody holds it.
 my $t = RewindTest->begin('points', conf => "testpool.lease_grace = '1s'\n");
 my $node = $t->node;
-my $order = $node->data_dir . '/testpool_point';
-my $reached = "$order.reached";
-
-sub give_order ($point, $action)
-{
-    append_to_file("$order.new", "$point $action\n");
-    rename "$order.new", $order or die $!;
-}
-
-sub wait_until_reached () { TestpoolCluster::wait_until('a process passes the point', sub { -e $reached }) }
 
 my %stop = (
-    'its process is killed' => [ kill => sub ($log) {
-        $node->wait_for_log(qr/database system is ready to accept connections/, $log);
-    } ],
-    'it fails' => [ error => sub ($log) { } ],
-    'its process is terminated' => [ wait => sub ($log) {
+    %ways_to_stop,
+    'its process is terminated' => [ wait => sub ($node, $log) {
         my ($worker) = $node->pids_of('worker');
-        $node->query("SELECT pg_terminate_backend($worker)");
-        TestpoolCluster::wait_until('the worker ends', sub { !kill 0, $worker });
+        $ways_to_stop{'its process is terminated'}[1]->($node, $log);
         is($node->query("SELECT count(*) FROM pg_locks WHERE pid = $worker"), 0, 'its locks end with it');
     } ],
-    'the postmaster is killed' => [ wait => sub ($log) {
+    'the postmaster is killed' => [ wait => sub ($node, $log) {
         $node->kill_postmaster;
-        unlink $reached;
+        let_go($node);
         $node->start_again;
     } ]);
-
-# The server's own record of whom a point killed is in the log.
-sub remember_killed ($log)
-{
-    $node->{killed}{$_} = 1
-      for slurp_file($node->logfile, $log) =~ /\(PID (\d+)\) was terminated by signal 9/g;
-}
 
 sub nothing_is_lost ($what)
 {
@@ -72,12 +52,11 @@ sub stops ($point, $how, @uses)
     my $holder = $node->session;
     my $used = $holder->query(q{SELECT testpool.acquire('app')});
     $t->use_database($used, @uses);
-    give_order($point, $action);
+    stop_at($node, $point, $action);
     $holder->query("SELECT testpool.release('$used')");
-    wait_until_reached();
-    $do->($log);
-    remember_killed($log);
-    unlink $reached;
+    wait_until_stopped($node);
+    $do->($node, $log);
+    let_go($node);
 
     $holder->quit;
 

@@ -4,8 +4,8 @@ use v5.20;
 use experimental 'signatures';
 use warnings FATAL => 'all';
 
-use PostgreSQL::Test::Utils;
 use RewindTest;
+use StopPoint;
 use Test::More;
 use TestpoolCluster;
 
@@ -14,21 +14,6 @@ autovacuum_freeze_max_age = 100000
 testpool.lease_grace = '1s'
 CONF
 my $node = $t->node;
-my $order = $node->data_dir . '/testpool_point';
-my $reached = "$order.reached";
-
-my %stop = (
-    'its process is killed' => [ kill => sub ($log) {
-        $node->wait_for_log(qr/database system is ready to accept connections/, $log);
-        $node->{killed}{$_} = 1
-          for slurp_file($node->logfile, $log) =~ /\(PID (\d+)\) was terminated by signal 9/g;
-    } ],
-    'it fails' => [ error => sub ($log) { } ],
-    'its process is terminated' => [ wait => sub ($log) {
-        my ($worker) = $node->pids_of('worker');
-        $node->query("SELECT pg_terminate_backend($worker)");
-        TestpoolCluster::wait_until('the worker ends', sub { !kill 0, $worker });
-    } ]);
 
 # What a clone that is recreated is like.
 sub is_whole ($database, $what)
@@ -44,21 +29,20 @@ sub is_whole ($database, $what)
 sub stops ($point, $how)
 {
     my $what = "at reseal-$point, $how";
-    my ($action, $do) = @{ $stop{$how} };
+    my ($action, $do) = @{ $ways_to_stop{$how} };
     my $log = -s $node->logfile;
     my $sealed_at = $node->query(q{SELECT sealed_at FROM testpool.template WHERE state = 'finalized'});
     my $holder = $node->session;
     my $database = $holder->query(q{SELECT testpool.acquire('app')});
-    append_to_file("$order.new", "reseal-$point $action\n");
-    rename "$order.new", $order or die $!;
+    stop_at($node, "reseal-$point", $action);
     $node->query(<<'SQL');
 CREATE TEMPORARY TABLE spent ();
 DO $$ BEGIN FOR i IN 1 .. 85000 LOOP BEGIN INSERT INTO spent DEFAULT VALUES; EXCEPTION WHEN division_by_zero THEN END; END LOOP; END $$;
 SELECT pg_reload_conf();
 SQL
-    TestpoolCluster::wait_until('a process passes the point', sub { -e $reached });
-    $do->($log);
-    unlink $reached;
+    wait_until_stopped($node);
+    $do->($node, $log);
+    let_go($node);
     if ($action eq 'kill')
     {
         $holder->quit;
