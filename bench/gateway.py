@@ -10,6 +10,7 @@ github.com/allaboutapps/integresql@v1.1.0` brings. Needs psycopg2.
   ROUNDS    of each contestant (default: 5); SECONDS_EACH: how long one lasts (default: 3)
 """
 
+import http.client
 import json
 import multiprocessing
 import os
@@ -29,24 +30,17 @@ TABLES = 40
 GETS = 300
 
 
-class Wire:
-    """One connection by HTTP, with as little work as a client can do."""
+class Client:
+    """One connection by HTTP."""
 
     def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.input = self.socket.makefile("rb")
+        self.connection = http.client.HTTPConnection("127.0.0.1", port)
 
-    def ask(self, method, path, body=""):
-        self.socket.sendall(f"{method} /api/v1/{path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-                            f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
-        status = int(self.input.readline().split()[1])
-        length = 0
-        while (line := self.input.readline()) != b"\r\n":
-            if line.lower().startswith(b"content-length:"):
-                length = int(line.split(b":")[1])
-        answer = self.input.read(length)
-        assert status in (200, 204), (method, path, status, answer)
+    def ask(self, method, path, body=None):
+        self.connection.request(method, f"/api/v1/{path}", body, {"Content-Type": "application/json"})
+        reply = self.connection.getresponse()
+        answer = reply.read()
+        assert reply.status in (200, 204), (method, path, reply.status, answer)
         return json.loads(answer) if answer else None
 
 
@@ -80,12 +74,12 @@ def schema(database):
 
 
 def build(port):
-    wire = Wire(port)
-    schema(wire.ask("POST", "templates", '{"hash": "bench"}')["database"]["config"]["database"])
-    wire.ask("PUT", "templates/bench")
-    taken = [wire.ask("GET", "templates/bench/tests")["id"] for _ in range(POOL - 2)]  # the pool has grown
+    client = Client(port)
+    schema(client.ask("POST", "templates", '{"hash": "bench"}')["database"]["config"]["database"])
+    client.ask("PUT", "templates/bench")
+    taken = [client.ask("GET", "templates/bench/tests")["id"] for _ in range(POOL - 2)]  # the pool has grown
     for number in taken:
-        wire.ask("POST", f"templates/bench/tests/{number}/unlock")
+        client.ask("POST", f"templates/bench/tests/{number}/unlock")
 
 
 def use(database):
@@ -97,13 +91,13 @@ def use(database):
 
 def one_client(port, until, done):
     """Tests, one after the other; without a port they share a database."""
-    wire = port and Wire(port)
+    client = port and Client(port)
     count = 0
     while time.monotonic() < until:
-        if wire:
-            taken = wire.ask("GET", "templates/bench/tests")
+        if client:
+            taken = client.ask("GET", "templates/bench/tests")
             use(taken["database"]["config"]["database"])
-            wire.ask("POST", f"templates/bench/tests/{taken['id']}/recreate")
+            client.ask("POST", f"templates/bench/tests/{taken['id']}/recreate")
         else:
             use("bench_shared")
         count += 1
@@ -138,13 +132,13 @@ def quiet():
 
 def get_latency(port):
     """Of one client, in ms; each database is given back as it is, and is ready again at once."""
-    wire = Wire(port)
+    client = Client(port)
     times = []
     for _ in range(GETS):
         began = time.perf_counter()
-        taken = wire.ask("GET", "templates/bench/tests")
+        taken = client.ask("GET", "templates/bench/tests")
         times.append((time.perf_counter() - began) * 1000)
-        wire.ask("POST", f"templates/bench/tests/{taken['id']}/unlock")
+        client.ask("POST", f"templates/bench/tests/{taken['id']}/unlock")
     return statistics.median(times)
 
 
