@@ -12,7 +12,7 @@ def connect(url):
         return Psycopg(url)
     if importlib.util.find_spec("asyncpg"):
         return Asyncpg(url)
-    raise RuntimeError("pytest-testpool needs psycopg (3) or asyncpg: pip install 'pytest-testpool[psycopg]'")
+    raise RuntimeError("pytest-testpool needs psycopg (3) or asyncpg: pip install 'psycopg[binary]'")
 
 
 def reason(error):
