@@ -24,13 +24,13 @@ def stalls(rows):
     names = {"alone": "alone", "churn": "beside clones of 1.6 GB"}
     lines = [[f"{row['what']}, {names[row['beside']]}", f"{int(row['number']):,}",
               *(ms(number) if number == number else "" for number in found[row["what"], row["beside"]]),
-              ms(float(row["steward_waited_us"])) if row["what"] == "acquire" else ""] for row in rows]
+              ms(float(row["launcher_waited_us"])) if row["what"] == "acquire" else ""] for row in rows]
     idle, busy = found["acquire", "alone"][0], {what: found[what, "churn"][3] for what, _ in found}
     churn = next(row for row in rows if row["beside"] == "churn")
     return ("## Stalls: what acquire notices of large clones\n\n"
             f"One connection, {rows[0]['rate']} tests a second; {rows[0]['rounds']} rounds, in turns; "
             f"{churn['clones']} clones were made and dropped.\nms. The median of acquire alone, times "
             f"{times(busy['acquire'] / idle)}, is its p99.9 beside the clones; times {times(busy['SELECT 1'] / idle)}, that of "
-            f"SELECT 1;\ntimes {times(busy['INSERT of one row'] / idle)}, that of the INSERT. Last, how long the steward waited "
+            f"SELECT 1;\ntimes {times(busy['INSERT of one row'] / idle)}, that of the INSERT. Last, how long the launcher waited "
             "for a processor, for each acquire.\n\n"
             + table(["", "number", "p50", "p95", "p99", "p99.9", "largest", "no processor"], lines))

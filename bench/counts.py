@@ -4,7 +4,7 @@
 of them has grown by more than the tolerance; with --record it writes them there. Each process is looked
 at with strace while it does the same thing so many times:
 
-  acquire + release   the session that calls them, and the steward; a release of what was not changed
+  acquire + release   the session that calls them, and the launcher; a release of what was not changed
   unchanged           the worker that finds out that nothing was changed
   small change        the worker that rewinds what 20 inserts, 10 updates and a delete have changed
   elsewhere           a session that is in no leased database and runs a query, between live rewinds, and alone:
@@ -86,13 +86,13 @@ def measure():
     cycles(session)  # so that caches are warm
     small_changes(session, lease)
     pids = {name: pid for pid, name in server.processes()}
-    steward, worker = pids["testpool steward"], pids["testpool worker"]
-    own, stewards, unchanged = traced([session.pid, steward, worker], lambda: cycles(session))
+    launcher, worker = pids["testpool launcher"], pids["testpool worker"]
+    own, launchers, unchanged = traced([session.pid, launcher, worker], lambda: cycles(session))
     [small] = traced([worker], lambda: small_changes(session, lease))
     other = Session()
     [alone] = traced([session.pid], lambda: queries(session, other, "SELECT pg_sleep(0.001)"))
     [beside] = traced([session.pid], lambda: queries(session, other, f"SELECT testpool.rewind('{lease}')"))
-    return {"acquire + release, session": own, "acquire + release, steward": stewards,
+    return {"acquire + release, session": own, "acquire + release, launcher": launchers,
             "unchanged, worker": unchanged, "small change, worker": small,
             "elsewhere, alone": alone, "elsewhere, beside live rewinds": beside}
 

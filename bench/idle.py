@@ -1,4 +1,4 @@
-"""Idle: what the steward and the workers use while nobody asks for anything.
+"""Idle: what the launcher and the workers use while nobody asks for anything.
 
 The pool is full and no client is connected. CPU time and context switches are read from /proc before
 and after; memory is read at the end.

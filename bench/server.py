@@ -122,10 +122,10 @@ def pgbench(*scripts, transactions, clients=1, protocol="simple", rate=None):
 
 
 def processes():
-    """Process ids of the steward and the workers, with their names."""
+    """Process ids of the launcher and the workers, with their names."""
     return [(int(pid), name) for pid, name in sql(
         "SELECT pid, backend_type FROM pg_stat_activity "
-        "WHERE backend_type IN ('testpool steward', 'testpool worker') ORDER BY 2, 1")]
+        "WHERE backend_type IN ('testpool launcher', 'testpool worker') ORDER BY 2, 1")]
 
 
 def memory_of(pid):

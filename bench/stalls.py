@@ -4,7 +4,7 @@ One client runs tests at a stated rate: acquire, connect, insert one row, ask fo
 release. In turns it is alone, and beside a session that has 1.6 GB clones made and dropped without a pause,
 each as the database of a build that it gives up as soon as it is there. Compared is how long acquire
 takes; `SELECT 1`, which needs nobody but its own server process, and the insert, which also writes, tell
-what of that is the machine's doing. How long the steward waited for a processor is counted by the kernel.
+what of that is the machine's doing. How long the launcher waited for a processor is counted by the kernel.
 """
 
 import subprocess
@@ -69,19 +69,19 @@ def dropped():
     return server.value("SELECT count(*) FROM testpool.template WHERE state = 'discarded' AND oid IS NOT NULL") == "0"
 
 
-def steward_waited_us():
-    """How long the steward could have run and had no processor, since it began."""
-    pid = next(pid for pid, name in server.processes() if name == "testpool steward")
+def launcher_waited_us():
+    """How long the launcher could have run and had no processor, since it began."""
+    pid = next(pid for pid, name in server.processes() if name == "testpool launcher")
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1000
 
 
 def window(seconds, beside):
-    """The tests; clones made meanwhile; how long the steward waited for a processor."""
+    """The tests; clones made meanwhile; how long the launcher waited for a processor."""
     server.value(f"SELECT testpool.prewarm('{SMALL.name}', {READY})")
     with (Churn if beside == "churn" else Alone)() as churn:
-        waited = steward_waited_us()
+        waited = launcher_waited_us()
         tests, _ = client.run(STEPS, seconds=seconds, rate=RATE)
-        waited = steward_waited_us() - waited
+        waited = launcher_waited_us() - waited
     return tests, churn.clones, waited
 
 
@@ -103,7 +103,7 @@ def main(folder, rounds, seconds):
         {"beside": beside, "what": what, "rounds": number, "rate": RATE,
          "clones": clones if beside == "churn" else 0, "number": len(found),
          **client.percentiles([test[step] for test in found]),
-         "steward_waited_us": round(waited[beside] / len(found))}
+         "launcher_waited_us": round(waited[beside] / len(found))}
         for beside, found in tests.items() if found for step, what in TIMED.items()])
 
 

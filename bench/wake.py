@@ -1,7 +1,7 @@
 """Wake-up: how soon an acquire that waits returns once its clone is ready.
 
 The pool is kept empty, so that every acquire waits for a clone of its own. Four moments are compared:
-the client asks (end of the transaction minus its latency, from pgbench's log), the steward gives the
+the client asks (end of the transaction minus its latency, from pgbench's log), the launcher gives the
 job to a worker (created_at), the clone is ready (ready_at), the client has the answer (pgbench's log).
 """
 

@@ -5,7 +5,7 @@ SELECT format('CREATE DATABASE %I', :'home')
 \connect :"home"
 CREATE EXTENSION testpool;
 
--- The scripts that follow may build templates: wait until the steward answers. In a home database
+-- The scripts that follow may build templates: wait until the launcher answers. In a home database
 -- that was created just now its first attempt has failed, and the next comes a second later.
 DO $$
 BEGIN
@@ -17,6 +17,6 @@ BEGIN
             WHEN object_not_in_prerequisite_state THEN PERFORM pg_sleep(0.1);
         END;
     END LOOP;
-    RAISE 'the steward of testpool does not start' USING HINT = 'The lines above tell why.';
+    RAISE 'the launcher of testpool does not start' USING HINT = 'The lines above tell why.';
 END
 $$;

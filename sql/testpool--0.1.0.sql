@@ -9,7 +9,7 @@ REVOKE ALL ON FUNCTION testpool.created() FROM PUBLIC;
 SELECT testpool.created();
 
 -- State -------------------------------------------------------------------------------------
--- Only the steward writes these tables, as the rows of system catalogs are written: checks and references are
+-- Only the launcher writes these tables, as the rows of system catalogs are written: checks and references are
 -- what it promises. No index covers a column that changes, so that every update is a heap-only one, and half
 -- of each page is kept free for them: no growth.
 
@@ -46,7 +46,7 @@ CREATE TABLE testpool.template (
     sealed_by     xid,
     drift         text,
     resealed_at   timestamptz,
-    proof         bigint NOT NULL DEFAULT 0
+    checksum      bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
 CREATE TABLE testpool.database (
@@ -76,11 +76,11 @@ CREATE TABLE testpool.database (
     sessions_ended text,
     named         boolean NOT NULL DEFAULT false,
     known_as      text,
-    proof         bigint NOT NULL DEFAULT 0
+    checksum      bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE testpool.template IS
-'Templates: one row for each build that was claimed, and one with a null hash for clones of testpool.root_template. Written by the steward only; people read the view testpool.templates.';
+'Templates: one row for each build that was claimed, and one with a null hash for clones of testpool.root_template. Written by the launcher only; people read the view testpool.templates.';
 COMMENT ON COLUMN testpool.template.id IS 'Identifies the build';
 COMMENT ON COLUMN testpool.template.hash IS 'Content hash, 1 to 1,024 bytes; null: the root template';
 COMMENT ON COLUMN testpool.template.name IS 'Human name given to init_template';
@@ -113,10 +113,10 @@ COMMENT ON COLUMN testpool.template.warning IS 'What finalize could not do: how 
 COMMENT ON COLUMN testpool.template.sealed_by IS 'The transaction that wrote the database''s row when it was sealed; if that is another, somebody may have been in it';
 COMMENT ON COLUMN testpool.template.drift IS 'Why it is not what was sealed, so that used clones are not rewound';
 COMMENT ON COLUMN testpool.template.resealed_at IS 'When it was last vacuumed and sealed again';
-COMMENT ON COLUMN testpool.template.proof IS 'Fingerprint of id and OID on this server; a row without it is not testpool''s';
+COMMENT ON COLUMN testpool.template.checksum IS 'Checksum of id and OID on this server; a row without it is not testpool''s';
 
 COMMENT ON TABLE testpool.database IS
-'Clones: one row for each database made from a template. Written by the steward only; people read the view testpool.databases.';
+'Clones: one row for each database made from a template. Written by the launcher only; people read the view testpool.databases.';
 COMMENT ON COLUMN testpool.database.id IS 'Identifies the clone';
 COMMENT ON COLUMN testpool.database.template IS 'The template it is a clone of';
 COMMENT ON COLUMN testpool.database.oid IS 'OID of the database, chosen before it is created';
@@ -142,7 +142,7 @@ COMMENT ON COLUMN testpool.database.clone_reason IS 'Why it was cloned again rat
 COMMENT ON COLUMN testpool.database.sessions_ended IS 'How many sessions the last rewind under sessions ended, and why the first of them';
 COMMENT ON COLUMN testpool.database.named IS 'It has the name that a client connected to';
 COMMENT ON COLUMN testpool.database.known_as IS 'Kept: the name that a client had given it; it was taken away for the next test';
-COMMENT ON COLUMN testpool.database.proof IS 'Fingerprint of id, template and OID on this server; a row without it is not testpool''s';
+COMMENT ON COLUMN testpool.database.checksum IS 'Checksum of id, template and OID on this server; a row without it is not testpool''s';
 
 -- Views -------------------------------------------------------------------------------------
 
@@ -239,7 +239,7 @@ CREATE TYPE testpool.tally AS (
     last_used_at          timestamptz,
     since                 timestamptz
 );
-COMMENT ON TYPE testpool.tally IS 'Internal: what the steward counts for one template, by the id of testpool.template';
+COMMENT ON TYPE testpool.tally IS 'Internal: what the launcher counts for one template, by the id of testpool.template';
 
 CREATE FUNCTION testpool.tallies() RETURNS SETOF testpool.tally
     LANGUAGE c VOLATILE PARALLEL RESTRICTED
@@ -447,7 +447,7 @@ COMMENT ON COLUMN testpool.stats.last_used_at IS 'When a clone was last handed o
 COMMENT ON COLUMN testpool.stats.since IS 'When counting began; null: nothing was counted';
 
 -- Functions ---------------------------------------------------------------------------------
--- All of them raise 55000 outside the home database or when the steward does not run, and all but
+-- All of them raise 55000 outside the home database or when the launcher does not run, and all but
 -- url and version raise 25006 in recovery and in a read-only transaction.
 
 CREATE FUNCTION testpool.init_template(hash text, base text DEFAULT NULL, name text DEFAULT NULL)

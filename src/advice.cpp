@@ -99,7 +99,7 @@ Statement<0> the_server[] = {
                       running.number, wanted.number, current_setting('max_worker_processes'))
           FROM (SELECT current_setting('testpool.workers')::integer + 1) wanted(number),
                (SELECT count(*) FROM pg_stat_activity
-                 WHERE backend_type IN ('testpool steward', 'testpool worker')) running(number)
+                 WHERE backend_type IN ('testpool launcher', 'testpool worker')) running(number)
          WHERE running.number < wanted.number AND NOT pg_is_in_recovery()
            AND pg_has_role('pg_read_all_stats', 'USAGE')  -- others do not see them)",
      {}},

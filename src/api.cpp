@@ -1,12 +1,12 @@
-// The SQL functions: check arguments, ask the steward, return what it said. Their contracts are
+// The SQL functions: check arguments, ask the launcher, return what it said. Their contracts are
 // written where they are declared, in sql/testpool--*.sql.
 
-#include "board/board.h"
 #include "database.h"
 #include "diff/diff.h"
 #include "errors.h"
 #include "session.h"
 #include "settings.h"
+#include "shmem/shmem.h"
 #include "uri.h"
 
 using namespace testpool;
@@ -152,7 +152,7 @@ void warn_of_plans(const char* hash, const char* warning) {
              "for the function.")));
 }
 
-/// The hash that acquire() was given or finds in testpool.template; none: the steward chooses.
+/// The hash that acquire() was given or finds in testpool.template; none: the launcher chooses.
 void set_acquired_hash(Request& request, FunctionCallInfo fcinfo) {
     if (const char* hash = optional_text(fcinfo, 0))
         set_hash(request, hash);
@@ -317,7 +317,7 @@ Datum testpool_reset(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(testpool_version);
 Datum testpool_version(PG_FUNCTION_ARGS) { PG_RETURN_TEXT_P(cstring_to_text(TESTPOOL_VERSION)); }
 
-/// Called by the extension's script: refuses the wrong place, and tells the steward at commit.
+/// Called by the extension's script: refuses the wrong place, and tells the launcher at commit.
 PG_FUNCTION_INFO_V1(testpool_created);
 Datum testpool_created(PG_FUNCTION_ARGS) {
     require_home();

@@ -1,5 +1,5 @@
 // The tables testpool.template and testpool.database: only here are they read and written. To add a
-// column, add it to the extension's script and, last but for the proof, to the list here.
+// column, add it to the extension's script and, last but for the checksum, to the list here.
 
 #include "catalog.h"
 
@@ -28,24 +28,24 @@ bool parse_as(const std::array<const char*, N>& names, const char* name, State& 
 /// A row tells testpool which database it may hand out and drop. It is believed only with this,
 /// which binds the OID to the row and to the server: not if somebody else wrote either, nor if it
 /// was restored from another server's dump. `of`: a clone's template.
-int64 proof_of(int64 id, int64 of, Oid oid) {
+int64 checksum_of(int64 id, int64 of, Oid oid) {
     std::array<uint64, 4> parts = {GetSystemIdentifier(), static_cast<uint64>(id),
                                    static_cast<uint64>(of), oid};
     return static_cast<int64>(hash_bytes_extended(
         reinterpret_cast<const unsigned char*>(parts.data()), sizeof(parts), 0));
 }
 
-int64 proof_of(const Template& t) { return proof_of(t.id, -1, t.oid); }
-int64 proof_of(const Database& d) { return proof_of(d.id, d.of->id, d.oid); }
+int64 checksum_of(const Template& t) { return checksum_of(t.id, -1, t.oid); }
+int64 checksum_of(const Database& d) { return checksum_of(d.id, d.of->id, d.oid); }
 
 template <class Item>
-Value write_proof(const Item& item) {
-    return Value::of(proof_of(item));
+Value write_checksum(const Item& item) {
+    return Value::of(checksum_of(item));
 }
 
 template <class Item>
-bool read_proof(const State& /*state*/, Item& item, Datum datum, bool null) {
-    return !null && DatumGetInt64(datum) == proof_of(item);
+bool read_checksum(const State& /*state*/, Item& item, Datum datum, bool null) {
+    return !null && DatumGetInt64(datum) == checksum_of(item);
 }
 
 Template* find_template(const State& state, int32 id) {
@@ -96,7 +96,7 @@ constexpr std::array template_columns = {
     column<Plain, &Template::seal, &Seal::by>("sealed_by"),
     column<Plain, &Template::drift>("drift"),
     column<Time, &Template::resealed_at>("resealed_at"),
-    Column<Template>{"proof", write_proof, read_proof},
+    Column<Template>{"checksum", write_checksum, read_checksum},
 };
 
 constexpr std::array database_columns = {
@@ -125,7 +125,7 @@ constexpr std::array database_columns = {
     column<Plain, &Database::sessions_ended>("sessions_ended"),
     column<Plain, &Database::named>("named"),
     column<ShortText, &Database::known_as>("known_as"),
-    Column<Database>{"proof", write_proof, read_proof},
+    Column<Database>{"checksum", write_checksum, read_checksum},
 };
 
 /// A table, how its rows are read, and where it and its sequence and its index are.
@@ -236,7 +236,7 @@ void strike_out(Statement<1>& statement, const char* table, Datum ctid) {
 [[noreturn]] void changed_by_someone_else() {
     ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
                     errmsg("testpool's tables were changed by someone else"),
-                    errhint("Only the steward writes them. Try again: it reads them anew.")));
+                    errhint("Only the launcher writes them. Try again: it reads them anew.")));
     pg_unreachable();
 }
 

@@ -1,5 +1,5 @@
 // The tables testpool.template and testpool.database: only here are they read and written. What is
-// true here is true after a restart. Each function runs inside a transaction of the steward.
+// true here is true after a restart. Each function runs inside a transaction of the launcher.
 #pragma once
 
 #include "state.h"

@@ -2,8 +2,8 @@
 
 #include "commands.h"
 
-#include "board/board.h"
 #include "ownership.h"
+#include "shmem/shmem.h"
 
 namespace testpool::commands {
 
@@ -34,7 +34,7 @@ void run(PlannedStmt* plan, const char* text, bool read_only, ProcessUtilityCont
     proceed(plan, text, read_only, context, parameters, environment, destination, completion);
     ownership::put_back(guarded);
     // A pool sends it before it gives the connection to somebody else.
-    if (ends_session) board::begin_session_anew();
+    if (ends_session) shmem::begin_session_anew();
 }
 
 }  // namespace

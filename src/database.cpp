@@ -14,7 +14,7 @@
 #include "rewind/statistics.h"
 #include "sessions.h"
 #include "settings.h"
-#include "visitor.h"
+#include "vacuum_worker.h"
 
 namespace testpool::database {
 
@@ -114,17 +114,17 @@ void change_row(Oid oid, Change change) {
 /// Rids the database of what the cluster keeps for it, which would be in the way of others:
 /// prepared transactions, whose locks hold up even us, and subscriptions. Slots follow when nobody
 /// is inside.
-void evict(Oid oid, int desk) {
+void evict(Oid oid, int worker) {
     bool has_guests = false;
     transaction([&] {
         has_guests = has_prepared_transactions(facts_of(oid).name) || CountDBSubscriptions(oid) > 0;
     });
-    if (has_guests) visitor::visit(desk, oid, Visit::evict);
+    if (has_guests) vacuum_worker::run(worker, oid, VacuumTask::evict);
 }
 
 /// Nobody can enter the database from now on but who passes by its row, and nobody is in it.
 void close(Oid oid, const char* name) {
-    board::report(Phase::ending_sessions);
+    shmem::report(Phase::ending_sessions);
     sessions::lock_out(oid);
     transaction([&] {
         if (!exists(oid)) gone(name);
@@ -155,7 +155,7 @@ void refuse_spoiled(const Job& job) {
 
 /// Adds what CREATE DATABASE … TEMPLATE leaves behind.
 void complete(const Job& job) {
-    board::report(Phase::completing);
+    shmem::report(Phase::completing);
     transaction([&] {
         rewind::copy_shared(job.source, job.oid, job.name, job.connectable, false);
         if (!OidIsValid(job.owner)) return;
@@ -356,7 +356,7 @@ void flush_commits() {
 
 void create(const Job& job, Outcome& outcome) {
     flush_commits();
-    board::report(Phase::copying);
+    shmem::report(Phase::copying);
     if (OidIsValid(job.source)) sessions::lock_out(job.source, ShareLock);
     transaction([&] {
         Facts facts = facts_of(job.oid);
@@ -388,7 +388,7 @@ void drop(Oid oid) {
 
 }  // namespace
 
-void drop(const Job& job, int desk) {
+void drop(const Job& job, int worker) {
     if (job.live) gate::announce_end(job.oid, job.why);
     Facts facts{};
     transaction([&] {
@@ -400,13 +400,13 @@ void drop(const Job& job, int desk) {
     });
     if (!facts.found) return;
     if (!facts.invalid) {
-        board::report(Phase::ending_sessions);
-        evict(job.oid, desk);
+        shmem::report(Phase::ending_sessions);
+        evict(job.oid, worker);
         close(job.oid, NameStr(facts.name));
-        evict(job.oid, desk);  // what came in between
+        evict(job.oid, worker);  // what came in between
     }
     TESTPOOL_POINT("drop-emptied");
-    board::report(Phase::dropping);
+    shmem::report(Phase::dropping);
     barrier::bounded(barrier::Patience::much, [&] { transaction([&] { drop(job.oid); }); });
     gate::forget(job.oid);
     TESTPOOL_POINT("drop-dropped");
@@ -460,16 +460,16 @@ void require_as_sealed(const Job& job) {
 
 }  // namespace
 
-void seal(const Job& job, int desk, Outcome& outcome) {
+void seal(const Job& job, int worker, Outcome& outcome) {
     ErrorData* failure = attempt([&] {
         close(job.oid, NameStr(job.name));
         refuse_prepared(job);
         TESTPOOL_POINT("seal-closed");
-        board::report(Phase::vacuuming);
-        outcome =
-            visitor::visit(desk, job.oid, job.vacuum ? Visit::vacuum : Visit::freeze_catalogs);
-        visitor::visit(desk, job.oid, Visit::connect);  // makes the relation-cache file
-        board::report(Phase::checkpoint);
+        shmem::report(Phase::vacuuming);
+        outcome = vacuum_worker::run(worker, job.oid,
+                                     job.vacuum ? VacuumTask::vacuum : VacuumTask::freeze_catalogs);
+        vacuum_worker::run(worker, job.oid, VacuumTask::connect);  // makes the relation-cache file
+        shmem::report(Phase::checkpoint);
         RequestCheckpoint(CHECKPOINT_IMMEDIATE | CHECKPOINT_FORCE | CHECKPOINT_WAIT);
         look(job, outcome, [&](Seal& seal) { mark_as_template(job, seal); });
     });
@@ -483,8 +483,8 @@ void seal(const Job& job, int desk, Outcome& outcome) {
 
 /// Its row is not written: that it stays the same is what proves the next seal, too. If this ends
 /// in the middle, the old seal is the one that counts, and it does not hold.
-void reseal(const Job& job, int desk, Outcome& outcome) {
-    board::report(Phase::ending_sessions);
+void reseal(const Job& job, int worker, Outcome& outcome) {
+    shmem::report(Phase::ending_sessions);
     sessions::lock_out(job.oid);
     transaction([&] {
         require_as_sealed(job);
@@ -496,9 +496,9 @@ void reseal(const Job& job, int desk, Outcome& outcome) {
     });
     sessions::let_in(job.oid);
     TESTPOOL_POINT("reseal-begun");
-    board::report(Phase::vacuuming);
-    visitor::visit(desk, job.oid, Visit::freeze);
-    visitor::visit(desk, job.oid, Visit::connect);  // makes the relation-cache file
+    shmem::report(Phase::vacuuming);
+    vacuum_worker::run(worker, job.oid, VacuumTask::freeze);
+    vacuum_worker::run(worker, job.oid, VacuumTask::connect);  // makes the relation-cache file
     TESTPOOL_POINT("reseal-vacuumed");
     look(job, outcome, [&](Seal& seal) {
         require_as_sealed(job);
@@ -534,7 +534,7 @@ void empty_but_for_idle(const Job& job, Outcome& outcome) {
 
 /// Rewinds the database under the sessions that are in it.
 void rewind_live(const Job& job, Outcome& outcome) {
-    board::report(Phase::ending_sessions);
+    shmem::report(Phase::ending_sessions);
     empty_but_for_idle(job, outcome);
     TESTPOOL_POINT("live-shut");
     transaction([&] {
@@ -553,10 +553,10 @@ void rewind_live(const Job& job, Outcome& outcome) {
 
 }  // namespace
 
-void rewind(const Job& job, int desk, Outcome& outcome) {
+void rewind(const Job& job, int worker, Outcome& outcome) {
     if (job.live) return rewind_live(job, outcome);
-    board::report(Phase::ending_sessions);
-    evict(job.oid, desk);
+    shmem::report(Phase::ending_sessions);
+    evict(job.oid, worker);
     sessions::lock_out(job.oid);
     transaction([&] {
         ReplicationSlotsDropDBSlots(job.oid);

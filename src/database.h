@@ -3,7 +3,7 @@
 // may be repeated: a worker that dies in the middle is followed by another that does it again.
 #pragma once
 
-#include "board/board.h"
+#include "shmem/shmem.h"
 
 namespace testpool::database {
 
@@ -15,7 +15,7 @@ bool is_open(const char* name);
 /// The names of all databases that are called as testpool calls its own.
 List* look_like_ours();
 
-// --- for the steward: quick, inside its transaction -----------------------------------------
+// --- for the launcher: quick, inside its transaction -----------------------------------------
 
 /// An OID that no database has or had, for one that is to be created.
 Oid choose_oid();
@@ -62,18 +62,18 @@ bool versions_stay(TransactionId before);
 
 /// Copies the job's source. Does nothing if the database is there already. First the record of its
 /// OID is flushed: a directory of that name appears at once, and after a crash only the record
-/// tells whose it is. (The steward does not wait for the disk.)
+/// tells whose it is. (The launcher does not wait for the disk.)
 void create(const Job& job, Outcome& outcome);
 /// Ends whatever is in the database, and drops it with all that is left of it.
-void drop(const Job& job, int desk);
+void drop(const Job& job, int worker);
 /// Makes a filled database a template.
-void seal(const Job& job, int desk, Outcome& outcome);
+void seal(const Job& job, int worker, Outcome& outcome);
 /// Vacuums a template, which does not change what it holds, and looks at it anew. Raises if
 /// somebody else may have been in it.
-void reseal(const Job& job, int desk, Outcome& outcome);
+void reseal(const Job& job, int worker, Outcome& outcome);
 /// Lets go of what the cluster keeps for a used clone, and rewinds it. Raises if a full clone is
 /// needed instead.
-void rewind(const Job& job, int desk, Outcome& outcome);
+void rewind(const Job& job, int worker, Outcome& outcome);
 
 /// Frees the room that leases and renamed databases have left in pg_database, its indexes and our
 /// table; autovacuum comes too seldom.

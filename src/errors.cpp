@@ -1,4 +1,4 @@
-// The errors that several rooms raise, and how one travels from the steward to a session.
+// The errors that several rooms raise, and how one travels from the launcher to a session.
 
 #include "errors.h"
 

@@ -1,18 +1,18 @@
 // The errors that several rooms raise: one wording, one SQLSTATE, one hint for each.
 #pragma once
 
-#include "board/board.h"
+#include "shmem/shmem.h"
 
 namespace testpool::errors {
 
 /// A hash as messages show it: whole if short, else its beginning and an ellipsis.
 const char* shown(const char* hash);
 
-/// An error as the steward puts it on the board.
+/// An error as the launcher puts it in shared memory.
 Reply as_reply(const ErrorData& error);
 /// How a job ended; nullptr: well.
 Outcome as_outcome(const ErrorData* error);
-/// Raises what the steward put there.
+/// Raises what the launcher put there.
 [[noreturn]] void raise(const Reply& reply);
 
 [[noreturn]] void unknown_template(const char* hash);         // 42704

@@ -1,5 +1,5 @@
 // Events: what happens to templates and leases, told to the server's log and to whoever listens on
-// the channel "testpool". The steward notes them in the transactions in which they happen, and
+// the channel "testpool". The launcher notes them in the transactions in which they happen, and
 // sends notifications in a transaction of its own when everybody has been answered: neither a full
 // queue nor a lock on it can fail or hold up an acquire.
 #pragma once

@@ -42,7 +42,7 @@ List* databases_of(Oid role) {
     return found;
 }
 
-/// Remembers what it is like, and writes its row: the steward and the workers let it alone until
+/// Remembers what it is like, and writes its row: the launcher and the workers let it alone until
 /// this transaction ends.
 Guarded* hold(Oid database) {
     auto* guarded = static_cast<Guarded*>(palloc0(sizeof(Guarded)));
@@ -72,13 +72,13 @@ HeapTuple as_before(HeapTuple row, TupleDesc desc, HeapTuple before) {
 }  // namespace
 
 List* guard(List* roles) {
-    if (!board::is_handed_out(MyDatabaseId)) return NIL;
+    if (!shmem::is_handed_out(MyDatabaseId)) return NIL;
     List* databases = NIL;
     ListCell* cell = nullptr;
     List* oids = roleSpecsToIds(roles);
     foreach (cell, oids)
         databases = list_concat_unique_oid(databases, databases_of(lfirst_oid(cell)));
-    List* ours = NIL;  // all asked for before the first is held: the steward is not to wait for us
+    List* ours = NIL;  // all asked for before the first is held: the launcher is not to wait for us
     foreach (cell, databases)
         if (is_ours(lfirst_oid(cell))) ours = lappend_oid(ours, lfirst_oid(cell));
     List* guarded = NIL;

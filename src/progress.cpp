@@ -1,8 +1,8 @@
 // The SQL function that tells what the workers are at. The view testpool.progress puts names to it.
 
-#include "board/board.h"
 #include "database.h"
 #include "disk.h"
+#include "shmem/shmem.h"
 
 using namespace testpool;
 
@@ -81,8 +81,8 @@ extern "C" {
 PG_FUNCTION_INFO_V1(testpool_jobs);
 Datum testpool_jobs(PG_FUNCTION_ARGS) {
     InitMaterializedSRF(fcinfo, 0);
-    for (int desk = 0; desk < board::desks(); desk++) {
-        Progress progress = board::progress_at(desk);
+    for (int worker = 0; worker < shmem::workers(); worker++) {
+        Progress progress = shmem::progress_at(worker);
         if (progress.pid != 0 && progress.job.task != Task::none)
             put_row(reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo), progress);
     }

@@ -13,8 +13,8 @@ namespace testpool::session {
 namespace {
 
 // How often a waiting session makes sure that somebody will answer. It is woken by the answer.
-constexpr long steward_check_ms = 5'000;
-// The steward answers at the deadline; a session gives up by itself a little later.
+constexpr long launcher_check_ms = 5'000;
+// The launcher answers at the deadline; a session gives up by itself a little later.
 constexpr int deadline_slack_ms = 5'000;
 
 struct Effect {
@@ -50,11 +50,11 @@ void forget_if(Test test) {
 }
 
 /// A call that ended in an error may have been answered in the same moment.
-void leave_seat() {
+void leave_slot() {
     if (!asking) return;
     asking = false;
-    LeaseKey given = board::leave();
-    if (given != 0) board::end_lease(given, LeaseEnd::rolled_back);
+    LeaseKey given = shmem::leave();
+    if (given != 0) shmem::end_lease(given, LeaseEnd::rolled_back);
 }
 
 void at_transaction_end(XactEvent event, void* /*argument*/) {
@@ -68,17 +68,17 @@ void at_transaction_end(XactEvent event, void* /*argument*/) {
             return;
         case XACT_EVENT_COMMIT:
             each_effect([](Effect& e) {
-                if (e.kind == Effect::released) board::end_lease(e.lease, LeaseEnd::released);
+                if (e.kind == Effect::released) shmem::end_lease(e.lease, LeaseEnd::released);
             });
-            if (catalog_is_new) board::announce_catalog();
+            if (catalog_is_new) shmem::announce_catalog();
             catalog_is_new = false;
             effects = NIL;
             return;
         case XACT_EVENT_ABORT:
             catalog_is_new = false;
-            leave_seat();
+            leave_slot();
             each_effect([](Effect& e) {
-                if (e.kind == Effect::granted) board::end_lease(e.lease, LeaseEnd::rolled_back);
+                if (e.kind == Effect::granted) shmem::end_lease(e.lease, LeaseEnd::rolled_back);
             });
             effects = NIL;
             return;
@@ -94,19 +94,19 @@ void at_subtransaction_end(SubXactEvent event, SubTransactionId own, SubTransact
             if (e.subtransaction == own) e.subtransaction = parent;
         });
     } else if (event == SUBXACT_EVENT_ABORT_SUB) {
-        leave_seat();
+        leave_slot();
         each_effect([&](Effect& e) {
             if (e.subtransaction == own && e.kind == Effect::granted)
-                board::end_lease(e.lease, LeaseEnd::rolled_back);
+                shmem::end_lease(e.lease, LeaseEnd::rolled_back);
         });
         forget_if([&](Effect& e) { return e.subtransaction == own; });
     }
 }
 
 void require_answer_soon(const Request& request) {
-    if (!board::steward_alive())
+    if (!shmem::launcher_alive())
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("the testpool steward is not running"),
+                        errmsg("the testpool launcher is not running"),
                         errdetail("It serves the requests of all sessions, from database \"%s\".",
                                   settings::database),
                         errhint("The server's log tells why. Raising max_worker_processes may "
@@ -114,16 +114,16 @@ void require_answer_soon(const Request& request) {
     if (request.deadline != 0 &&
         TimestampDifferenceExceeds(request.deadline, GetCurrentTimestamp(), deadline_slack_ms))
         ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-                        errmsg("the testpool steward did not answer in time"),
+                        errmsg("the testpool launcher did not answer in time"),
                         errhint("Look for what blocks it in pg_stat_activity and pg_locks.")));
 }
 
 Reply wait_for_reply(const Request& request) {
     uint32 event = compat::wait_event("TestpoolReply");
     Reply reply;
-    while (!board::answered(&reply)) {
+    while (!shmem::answered(&reply)) {
         CHECK_FOR_INTERRUPTS();  // one may have come whose wake-up was consumed elsewhere
-        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, steward_check_ms,
+        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, launcher_check_ms,
                   event);
         ResetLatch(MyLatch);
         require_answer_soon(request);
@@ -138,7 +138,7 @@ bool release_pending(LeaseKey lease) {
 }
 
 bool is_held(const char* database, Lease* lease) {
-    return board::find_lease(database, lease) && lease->kind != LeaseKind::claim &&
+    return shmem::find_lease(database, lease) && lease->kind != LeaseKind::claim &&
            lease->end == LeaseEnd::none && !release_pending(lease->key);
 }
 
@@ -182,26 +182,26 @@ Request request(Verb verb) {
 }
 
 Reply ask(const Request& request) {
-    board::watch_session();
+    shmem::watch_session();
     asking = true;
-    board::post(request);
+    shmem::post(request);
     Reply reply = wait_for_reply(request);
     TESTPOOL_POINT("session-answered");
     if (reply.granted != 0) remember(Effect::granted, reply.granted);
-    board::leave();
+    shmem::leave();
     asking = false;
     if (reply.sqlstate != 0) errors::raise(reply);
     return reply;
 }
 
-void give_up_asking() { leave_seat(); }
+void give_up_asking() { leave_slot(); }
 
 void release(const char* database) {
     Lease lease;
     if (!is_held(database, &lease)) {
         Request why = request(Verb::release);
         strlcpy(NameStr(why.database), database, NAMEDATALEN);
-        ask(why);  // raises, unless the steward has only just put the lease on the board
+        ask(why);  // raises, unless the launcher has only just put the lease in shared memory
         if (!is_held(database, &lease)) errors::not_leased(database);
     }
     if (!superuser() && !has_privs_of_role(GetUserId(), lease.role))
@@ -210,9 +210,9 @@ void release(const char* database) {
 }
 
 void release_all() {
-    int room = board::lease_room();
+    int room = shmem::lease_room();
     auto* leases = static_cast<Lease*>(palloc(sizeof(Lease) * room));
-    int count = board::own_leases(leases, room);
+    int count = shmem::own_leases(leases, room);
     for (int i = 0; i < count; i++)
         if (!release_pending(leases[i].key)) remember(Effect::released, leases[i].key);
     pfree(leases);

@@ -1,7 +1,7 @@
-// A client's session: asks the steward, and makes what it got or gave follow its transaction.
+// A client's session: asks the launcher, and makes what it got or gave follow its transaction.
 #pragma once
 
-#include "board/board.h"
+#include "shmem/shmem.h"
 
 namespace testpool::session {
 
@@ -15,7 +15,7 @@ void require_usable(const char* function);
 /// A request that names the calling role and session.
 Request request(Verb verb);
 
-/// Asks and waits, interruptibly. Raises the steward's error. A database that the reply hands out
+/// Asks and waits, interruptibly. Raises the launcher's error. A database that the reply hands out
 /// is given back if the current (sub)transaction rolls back.
 Reply ask(const Request& request);
 
@@ -30,7 +30,7 @@ void release_all();
 /// Takes a lease or claim out of the transaction's care: a roll-back no longer gives it back.
 void forget_grant(LeaseKey lease);
 
-/// Has the steward look at the tables again once this transaction has committed.
+/// Has the launcher look at the tables again once this transaction has committed.
 void announce_catalog_at_commit();
 
 }  // namespace testpool::session

@@ -1,5 +1,5 @@
 // Sessions in our databases: keeping others out of one, and ending who is in it. An application's
-// pool connects again as soon as its sessions are ended, so the door is closed first.
+// pool connects again as soon as its sessions are ended, so newcomers are kept out first.
 #pragma once
 
 #include "pg/server.h"

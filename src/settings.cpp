@@ -110,7 +110,7 @@ void define_sizes() {
             "How many databases one role may have leased or kept at once.", "0: any number.");
     integer("testpool.workers", &workers, 2, {1, 32}, PGC_POSTMASTER, 0,
             "How many processes create and drop databases.",
-            "They and the steward count towards max_worker_processes.");
+            "They and the launcher count towards max_worker_processes.");
 }
 
 void define_bytes() {

@@ -2,9 +2,9 @@
 
 #include "start.h"
 
-#include "board/board.h"
 #include "pg/interrupts.h"
 #include "settings.h"
+#include "shmem/shmem.h"
 #include "trouble.h"
 
 namespace testpool::start {
@@ -31,10 +31,10 @@ void wait(int64 pause_us) {
 }  // namespace
 
 void connect(int process) {
-    int failures = board::begin_start(process);
+    int failures = shmem::begin_start(process);
     if (failures > 0) wait(pause_after(failures));
     BackgroundWorkerInitializeConnection(settings::database, nullptr, 0);
-    board::end_start(process);
+    shmem::end_start(process);
 }
 
 }  // namespace testpool::start

@@ -6,8 +6,8 @@
 
 namespace testpool::start {
 
-/// Connects to the home database. `process` is 0 for the steward, else 1 + a worker's desk. Whoever
-/// asks for something, and a reload, end the wait.
+/// Connects to the home database. `process` is 0 for the launcher, else 1 + the number of a
+/// worker's slot. Whoever asks for something, and a reload, end the wait.
 void connect(int process);
 
 }  // namespace testpool::start

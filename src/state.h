@@ -1,8 +1,8 @@
-// Templates and clones as the steward knows them: the rows of the catalog, in memory. The diagram
+// Templates and clones as the launcher knows them: the rows of the catalog, in memory. The diagram
 // of the states is in docs/architecture.md.
 #pragma once
 
-#include "board/tally.h"
+#include "shmem/tally.h"
 
 namespace testpool {
 
@@ -53,7 +53,7 @@ struct Template {
     uint64 oldest_ticket;      // of those
     int prewarm;               // clones that prewarm() waits for
     const char* clone_reason;  // of a used clone that leaves: the next one is in its place
-    board::Usage usage;        // as of the last take_stock()
+    shmem::Usage usage;        // as of the last take_stock()
     bool stampless;            // its files keep no times
     TimestampTz reseal_at;     // it is not sealed again before
     int reseals;               // that were tried of late
@@ -95,12 +95,12 @@ struct Database {
     bool binding;                   // something of the cluster depends on it: it leaves soon
     bool live;                      // sessions may stay while it is rewound
     int32 grace;                    // how long they may take to end a transaction, in ms
-    int keeper;                     // the desk of the worker that did it, and that watches them
+    int watched_by;                 // the slot of the worker that did it, and that watches them
     TimestampTz passed_over_until;  // somebody's transaction was seen to be altering it
     TransactionId looked_at;  // the next transaction when its row's versions were last an issue
 };
 
-/// Everything the steward knows. Lists of pointers, in `memory`.
+/// Everything the launcher knows. Lists of pointers, in `memory`.
 struct State {
     MemoryContext memory = nullptr;
     List* templates = NIL;
@@ -110,7 +110,7 @@ struct State {
     TimestampTz used_at = 0;     // when somebody last acquired
     bool drops_awaited = false;  // a session waits until something is dropped
     bool copied_last = false;    // a large copy was begun later than a drop
-    int unposted = 0;            // leases and claims for which the board has no place
+    int unposted = 0;            // leases and claims for which shared memory has no place
 };
 
 /// A List of pointers as a range.

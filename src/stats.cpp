@@ -1,8 +1,8 @@
 // The SQL functions that read and reset what was counted. The view testpool.stats puts units to the
 // figures.
 
-#include "board/tally.h"
 #include "disk.h"
+#include "shmem/tally.h"
 
 using namespace testpool;
 
@@ -29,7 +29,7 @@ void put_row(ReturnSetInfo* result, const Tally& tally) {
     for (int64 number : tally.counts) put(Int64GetDatum(number));
     for (double share : {0.50, 0.95, 0.99})
         put(Float8GetDatum(milliseconds(histogram::percentile(tally.waits, share))));
-    int64 recently_waited_us = board::recently_waited_us(tally, GetCurrentTimestamp());
+    int64 recently_waited_us = shmem::recently_waited_us(tally, GetCurrentTimestamp());
     put(Float8GetDatum(milliseconds(recently_waited_us)));
     put(Int32GetDatum(tally.gauges.most_leased));
     put(Int32GetDatum(tally.gauges.debt));
@@ -62,7 +62,7 @@ PG_FUNCTION_INFO_V1(testpool_tallies);
 Datum testpool_tallies(PG_FUNCTION_ARGS) {
     InitMaterializedSRF(fcinfo, 0);
     Tally tally;
-    for (int i = 0; board::tally_at(i, &tally); i++)
+    for (int i = 0; shmem::tally_at(i, &tally); i++)
         if (tally.of != 0) put_row(reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo), tally);
     return Datum{0};
 }
@@ -71,7 +71,7 @@ PG_FUNCTION_INFO_V1(testpool_wait_steps);
 Datum testpool_wait_steps(PG_FUNCTION_ARGS) {
     InitMaterializedSRF(fcinfo, 0);
     Tally tally;
-    for (int i = 0; board::tally_at(i, &tally); i++)
+    for (int i = 0; shmem::tally_at(i, &tally); i++)
         if (tally.of != 0) put_steps(reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo), tally);
     return Datum{0};
 }
@@ -81,7 +81,7 @@ Datum testpool_free_space(PG_FUNCTION_ARGS) { PG_RETURN_INT64(disk::free_bytes(I
 
 PG_FUNCTION_INFO_V1(testpool_reset_stats);
 Datum testpool_reset_stats(PG_FUNCTION_ARGS) {
-    board::reset_tallies();
+    shmem::reset_tallies();
     PG_RETURN_VOID();
 }
 }

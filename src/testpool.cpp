@@ -1,14 +1,14 @@
 // testpool: every test gets its own real, isolated database. This file is the table of contents:
 // what the library hooks into PostgreSQL when it is preloaded.
 
-#include "board/board.h"
 #include "commands.h"
-#include "door.h"
+#include "connection.h"
 #include "live/command.h"
 #include "live/gate.h"
 #include "rewind/statistics.h"
 #include "session.h"
 #include "settings.h"
+#include "shmem/shmem.h"
 
 namespace testpool {
 
@@ -39,9 +39,9 @@ void register_process(const char* name, const char* main, int argument) {
 // None while pg_upgrade runs the server: it drops the home database and makes it again.
 void register_processes() {
     if (IsBinaryUpgrade) return;
-    register_process("testpool steward", "testpool_steward_main", 0);
-    for (int desk = 0; desk < settings::workers; desk++)
-        register_process("testpool worker", "testpool_worker_main", desk);
+    register_process("testpool launcher", "testpool_launcher_main", 0);
+    for (int worker = 0; worker < settings::workers; worker++)
+        register_process("testpool worker", "testpool_worker_main", worker);
 }
 
 }  // namespace
@@ -57,11 +57,11 @@ void _PG_init() {
     using namespace testpool;
     require_preload();
     settings::define();
-    board::define();
+    shmem::define();
     session::define();
     gate::define();
     live::define();
-    door::define();
+    connection::define();
     commands::define();
     statistics::define();
     register_processes();

@@ -2,7 +2,7 @@
 // later each time, up to a minute, and told once.
 #pragma once
 
-#include "board/board.h"
+#include "shmem/shmem.h"
 
 namespace testpool {
 

@@ -2,7 +2,7 @@
 // is in.
 #pragma once
 
-#include "board/board.h"
+#include "shmem/shmem.h"
 
 namespace testpool::vacuum {
 

@@ -1,5 +1,5 @@
-// A worker: creates, drops and seals databases, one job at a time, as the steward lays them on its
-// desk. It knows nothing of templates and leases and writes none of testpool's tables.
+// A worker: creates, drops and seals databases, one job at a time, as the launcher puts them into
+// its slot. It knows nothing of templates and leases and writes none of testpool's tables.
 
 #include "database.h"
 #include "errors.h"
@@ -34,18 +34,18 @@ const char* verb_of(Task task) {
     return "idle";
 }
 
-void perform(const Job& job, int desk, Outcome& outcome) {
+void perform(const Job& job, int worker, Outcome& outcome) {
     switch (job.task) {
         case Task::create:
             return database::create(job, outcome);
         case Task::drop:
-            return database::drop(job, desk);
+            return database::drop(job, worker);
         case Task::seal:
-            return database::seal(job, desk, outcome);
+            return database::seal(job, worker, outcome);
         case Task::rewind:
-            return database::rewind(job, desk, outcome);
+            return database::rewind(job, worker, outcome);
         case Task::reseal:
-            return database::reseal(job, desk, outcome);
+            return database::reseal(job, worker, outcome);
         case Task::none:
             return;
     }
@@ -64,13 +64,13 @@ void tidy_up() {
 /// transaction is aborted; a worker that ends between two of them would leave it behind for ever.
 /// It may hold a gate as well.
 void let_go(int /*code*/, Datum /*argument*/) {
-    gate::keeper_ends();
+    gate::shutter_ends();
     LockReleaseSession(DEFAULT_LOCKMETHOD);
 }
 
 bool others_are_free() {
-    for (int desk = 0; desk < board::desks(); desk++)
-        if (board::desk_idle(desk)) return true;
+    for (int worker = 0; worker < shmem::workers(); worker++)
+        if (shmem::worker_idle(worker)) return true;
     return false;
 }
 
@@ -79,13 +79,13 @@ void tell_idle() {
     set_ps_display("idle");
 }
 
-void do_job(const Job& job, int desk) {
+void do_job(const Job& job, int worker) {
     const char* activity = psprintf("%s database %s", verb_of(job.task), NameStr(job.name));
     pgstat_report_activity(STATE_RUNNING, activity);
     set_ps_display(activity);
     TimestampTz start = GetCurrentTimestamp();
     Outcome outcome{};
-    if (ErrorData* failure = attempt([&] { perform(job, desk, outcome); })) {
+    if (ErrorData* failure = attempt([&] { perform(job, worker, outcome); })) {
         uint64 barrier = outcome.barrier;
         outcome = errors::as_outcome(failure);
         outcome.barrier = barrier;
@@ -94,7 +94,7 @@ void do_job(const Job& job, int desk) {
         let_go(0, 0);
     }
     outcome.microseconds = GetCurrentTimestamp() - start;
-    board::finish_job(desk, outcome);
+    shmem::finish_job(worker, outcome);
     if (outcome.sqlstate == 0)
         log_line(DEBUG1, "%s database \"%s\" took %.1f ms", verb_of(job.task), NameStr(job.name),
                  static_cast<double>(outcome.microseconds) / 1000);
@@ -117,15 +117,15 @@ void pin_settings() {
     testpool::pin_settings({{"synchronous_commit", "off"}, {"lock_timeout", "10s"}});
 }
 
-[[noreturn]] void run(int desk) {
+[[noreturn]] void run(int worker) {
     MemoryContext memory =
         AllocSetContextCreate(TopMemoryContext, "testpool job", ALLOCSET_DEFAULT_SIZES);
     tell_idle();
     for (;;) {
         MemoryContextSwitchTo(memory);
         Job job;
-        if (board::take_job(desk, &job))
-            do_job(job, desk);
+        if (shmem::take_job(worker, &job))
+            do_job(job, worker);
         else
             sleep();
         MemoryContextReset(memory);
@@ -145,9 +145,9 @@ void testpool_worker_main(Datum argument) {
     BackgroundWorkerUnblockSignals();
     worker::pin_settings();
     barrier::define(worker::others_are_free);
-    int desk = DatumGetInt32(argument);
-    start::connect(1 + desk);
+    int worker = DatumGetInt32(argument);
+    start::connect(1 + worker);
     before_shmem_exit(worker::let_go, 0);
-    board::worker_enters(desk);
-    worker::run(desk);
+    shmem::worker_enters(worker);
+    worker::run(worker);
 }

@@ -277,7 +277,7 @@ void list(Oid source, Oid clone, const NameData& name, ReturnSetInfo* result) {
         LockSharedObject(DatabaseRelationId, database, 0, AccessShareLock);
     const char* present = get_database_name(clone);
     if (present == nullptr || strcmp(present, NameStr(name)) != 0)
-        errors::not_leased(NameStr(name));  // it was given up since the steward was asked
+        errors::not_leased(NameStr(name));  // it was given up since the launcher was asked
     Diff diff(source, clone, result);
     diff.look();
     diff.tell();

@@ -73,7 +73,7 @@ void rewind() {
 
 bool is_leased_here() {
     Lease lease;
-    return board::find_lease_on(MyDatabaseId, &lease) && lease.kind == LeaseKind::lease &&
+    return shmem::find_lease_on(MyDatabaseId, &lease) && lease.kind == LeaseKind::lease &&
            lease.end == LeaseEnd::none;
 }
 

@@ -11,7 +11,7 @@ emit_log_hook_type earlier_emit;
 
 /// Without the lock: it was written before the process was told to end, and this one must not wait.
 const char* reason() {
-    End end = own_seat().end;
+    End end = own_slot().end;
     if (end != End::cloned) return text_of(end);
     const Gate* gate = find(MyDatabaseId);
     return gate != nullptr && gate->why[0] != '\0' ? gate->why : nullptr;
@@ -20,7 +20,7 @@ const char* reason() {
 void add_reason(ErrorData* error) {
     bool ending = error->elevel == FATAL && error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN;
     if (ending && error->detail == nullptr && memory != nullptr && MyProc != nullptr &&
-        compat::process_number() < memory->seats && own_seat().end != End::none)
+        compat::process_number() < memory->slots && own_slot().end != End::none)
         if (const char* why = reason())
             error->detail = MemoryContextStrdup(error->assoc_context, why);
     if (earlier_emit != nullptr) earlier_emit(error);
@@ -52,7 +52,7 @@ const char* text_of(End why) {
 
 void end_here(const char* why) {
     if (why == nullptr) {
-        own_seat().end = End::cloned;
+        own_slot().end = End::cloned;
         why = reason();
     }
     ereport(FATAL, (errcode(ERRCODE_ADMIN_SHUTDOWN),

@@ -34,7 +34,7 @@ View look(bool may_wait) {
     return locked(LW_EXCLUSIVE, [&] {
         const Gate* gate = find(MyDatabaseId);
         View view = gate == nullptr ? View{} : View{gate->position, gate->opened, gate->catalogs};
-        own_seat().waiting = may_wait && is_shut(view.position);
+        own_slot().waiting = may_wait && is_shut(view.position);
         return view;
     });
 }
@@ -129,7 +129,7 @@ void at_transaction_end(XactEvent event, void* /*argument*/) {
 }
 
 void leave(int /*code*/, Datum /*argument*/) {
-    locked(LW_EXCLUSIVE, [] { own_seat() = {}; });
+    locked(LW_EXCLUSIVE, [] { own_slot() = {}; });
 }
 
 }  // namespace
@@ -144,7 +144,7 @@ void define() {
 void enter() {
     if (am_walsender) return;  // replication keeps files and snapshots between transactions
     on_shmem_exit(leave, 0);
-    locked(LW_EXCLUSIVE, [] { own_seat() = {.client = true}; });
+    locked(LW_EXCLUSIVE, [] { own_slot() = {.client = true}; });
     keeps_to_gates = true;
 }
 

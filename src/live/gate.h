@@ -63,7 +63,7 @@ void announce_end(Oid database, const char* why);
 void forget(Oid database);
 /// If this process ends in the middle: opens what it shut, or shatters it if it had put something
 /// back.
-void keeper_ends();
+void shutter_ends();
 /// From now on, to give up halfway means that the database is in no state that anybody may see.
 void point_of_no_return();
 /// True after that.

@@ -17,8 +17,8 @@ shmem_request_hook_type earlier_request;
 shmem_startup_hook_type earlier_startup;
 
 Size gates_at() { return MAXALIGN(sizeof(Memory)); }
-Size seats_at() { return gates_at() + MAXALIGN(mul_size(sizeof(Gate), settings::max_databases)); }
-Size size() { return seats_at() + MAXALIGN(mul_size(sizeof(Seat), MaxBackends)); }
+Size slots_at() { return gates_at() + MAXALIGN(mul_size(sizeof(Gate), settings::max_databases)); }
+Size size() { return slots_at() + MAXALIGN(mul_size(sizeof(BackendSlot), MaxBackends)); }
 
 template <class Part>
 std::span<Part> part(Size at, int count) {
@@ -40,7 +40,7 @@ void startup() {
     if (!found) {
         memset(static_cast<void*>(memory), 0, size());
         memory->gate_room = settings::max_databases;
-        memory->seats = MaxBackends;
+        memory->slots = MaxBackends;
     }
     lock = &GetNamedLWLockTranche(name)->lock;
     LWLockRelease(AddinShmemInitLock);
@@ -49,7 +49,7 @@ void startup() {
 }  // namespace
 
 std::span<Gate> gates() { return part<Gate>(gates_at(), memory->gate_room); }
-std::span<Seat> seats() { return part<Seat>(seats_at(), memory->seats); }
+std::span<BackendSlot> slots() { return part<BackendSlot>(slots_at(), memory->slots); }
 
 Gate* find(Oid database) {
     for (Gate& gate : gates().first(memory->gates))

@@ -25,7 +25,7 @@ struct Gate {
 };
 
 /// Of each server process.
-struct Seat {
+struct BackendSlot {
     bool client;   // it keeps to gates
     bool waiting;  // in a gate
     End end;       // why it was told to end
@@ -35,14 +35,14 @@ struct Memory {
     uint64 openings;
     int gates;  // the first so many places are, or were, taken
     int gate_room;
-    int seats;
+    int slots;
 };
 
 extern Memory* memory;
 
 std::span<Gate> gates();
-std::span<Seat> seats();
-inline Seat& own_seat() { return seats()[compat::process_number()]; }
+std::span<BackendSlot> slots();
+inline BackendSlot& own_slot() { return slots()[compat::process_number()]; }
 
 /// The database's gate, or nullptr; the lock must be held.
 Gate* find(Oid database);

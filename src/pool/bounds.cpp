@@ -32,7 +32,7 @@ Oid tablespace_of(const Template* t) {
 }
 
 TimestampTz used_at(const Template& t) {
-    return std::max(t.finalized_at, board::usage_of(t.id).used_at);
+    return std::max(t.finalized_at, shmem::usage_of(t.id).used_at);
 }
 
 bool is_base_of_build(const State& state, const Template& t) {
@@ -213,8 +213,8 @@ void keep_within_bounds(State& state) {
 
 void note_first_use(const State& state) {
     for (Template& t : templates(state))
-        if (t.state == TemplateState::finalized && board::usage_of(t.id).used_at == 0)
-            board::note_used(t.id);
+        if (t.state == TemplateState::finalized && shmem::usage_of(t.id).used_at == 0)
+            shmem::note_used(t.id);
 }
 
 }  // namespace testpool::pool

@@ -22,9 +22,9 @@ struct Work {
     Database* of_database;
 };
 
-bool some_desk_has(bool of_template, int64 row) {
-    for (int desk = 0; desk < board::desks(); desk++) {
-        Job job = board::job_at(desk);
+bool some_worker_has(bool of_template, int64 row) {
+    for (int worker = 0; worker < shmem::workers(); worker++) {
+        Job job = shmem::job_at(worker);
         if (job.task != Task::none && job.of_template == of_template && job.row == row) return true;
     }
     return false;
@@ -44,8 +44,8 @@ bool is_being_cloned(const State& state, const Template& t) {
 
 /// A worker is at a copy, or compares one with it.
 bool is_being_copied(const Template& t) {
-    for (int desk = 0; desk < board::desks(); desk++)
-        if (board::job_at(desk).source == t.oid) return true;
+    for (int worker = 0; worker < shmem::workers(); worker++)
+        if (shmem::job_at(worker).source == t.oid) return true;
     return false;
 }
 
@@ -88,8 +88,8 @@ plan::Urgency urgency_of(const Database& d, Task task) {
 }
 
 /// The worker that watches the files of a used clone need not look at all of them.
-bool is_better_done_by_another(const Database& d, Task task, int desk) {
-    return task == Task::rewind && d.keeper != desk && board::desk_idle(d.keeper);
+bool is_better_done_by_another(const Database& d, Task task, int worker) {
+    return task == Task::rewind && d.watched_by != worker && shmem::worker_idle(d.watched_by);
 }
 
 /// What may keep a worker for long: DROP DATABASE takes a checkpoint, and so does a seal.
@@ -107,17 +107,20 @@ plan::Chore chore_of(const Template& t, Task task, plan::Urgency urgency) {
 }
 
 /// One worker stays free of it for the pools, if there are any, and several workers.
-int most_slow_jobs(bool pools) { return pools ? std::max(1, board::desks() - 1) : board::desks(); }
+int most_slow_jobs(bool pools) {
+    return pools ? std::max(1, shmem::workers() - 1) : shmem::workers();
+}
 
 int slow_jobs() {
     int jobs = 0;
-    for (int desk = 0; desk < board::desks(); desk++) jobs += board::job_at(desk).slow;
+    for (int worker = 0; worker < shmem::workers(); worker++) jobs += shmem::job_at(worker).slow;
     return jobs;
 }
 
 int jobs_of(Task task) {
     int jobs = 0;
-    for (int desk = 0; desk < board::desks(); desk++) jobs += board::job_at(desk).task == task;
+    for (int worker = 0; worker < shmem::workers(); worker++)
+        jobs += shmem::job_at(worker).task == task;
     return jobs;
 }
 
@@ -128,19 +131,19 @@ bool has_pools(const State& state) {
 }
 
 /// All that waits for a worker: what is urgent may be the last of many.
-std::span<Work> open_work(State& state, int desk, std::span<Template* const> pools) {
+std::span<Work> open_work(State& state, int worker, std::span<Template* const> pools) {
     int most = list_length(state.templates) + list_length(state.databases);
     auto* work = static_cast<Work*>(palloc(sizeof(Work) * (most + 1)));
     size_t count = 0;
     for (Template& t : templates(state)) {
         Task task = task_of(state, t);
-        if (task == Task::none || at_a_desk(t)) continue;
+        if (task == Task::none || is_at_work(t)) continue;
         work[count++] = {chore_of(t, task, urgency_of(t, task)), task, &t, nullptr};
     }
     for (Database& d : databases(state)) {
         Task task = task_of(state, d);
-        if (task == Task::none || at_a_desk(d)) continue;
-        if (is_better_done_by_another(d, task, desk)) continue;
+        if (task == Task::none || is_at_work(d)) continue;
+        if (is_better_done_by_another(d, task, worker)) continue;
         plan::Chore chore = chore_of(*d.of, task, urgency_of(d, task));
         auto pool = std::ranges::find(pools, d.of);
         if (pool != pools.end()) chore.pool = static_cast<int>(pool - pools.begin());
@@ -293,7 +296,7 @@ void forget(State& state, Database& d) {
 
 /// The session that waits for this build, if it still does.
 bool builder_request(const Template& t, Request* request) {
-    for (uint64 ticket = 0; board::next_request(ticket, request); ticket = request->ticket)
+    for (uint64 ticket = 0; shmem::next_request(ticket, request); ticket = request->ticket)
         if (request->verb == Verb::init_template && request->session == t.builder.session &&
             strcmp(request->hash, t.hash) == 0)
             return true;
@@ -309,8 +312,8 @@ Reply error_of(const Outcome& outcome) {
 
 /// Counts one job, and its time.
 void count_timed(const Template& t, Count jobs, Count microseconds, const Outcome& outcome) {
-    board::count(t.id, jobs);
-    board::count(t.id, microseconds, outcome.microseconds);
+    shmem::count(t.id, jobs);
+    shmem::count(t.id, microseconds, outcome.microseconds);
 }
 
 /// The root template is somebody's: who is in it is not ours to end.
@@ -335,13 +338,13 @@ void created(State& state, Template& t, const Outcome& outcome) {
             discard(state, t, "the session that claimed it did not wait", false);
         return;
     }
-    board::count_failure(t.id, outcome.message);
+    shmem::count_failure(t.id, outcome.message);
     if (awaited && outcome.sqlstate == ERRCODE_OBJECT_IN_USE &&
         request.deadline > GetCurrentTimestamp()) {
         t.retry_at = GetCurrentTimestamp() + USECS_PER_SEC;
         return catalog::update(t);
     }
-    if (awaited) board::reply(request.ticket, error_of_build(outcome));
+    if (awaited) shmem::reply(request.ticket, error_of_build(outcome));
     if (t.state == TemplateState::building) discard(state, t, outcome.message, false);
 }
 
@@ -352,7 +355,7 @@ const char* warning_of(const Outcome& outcome) {
 }
 
 void sealed(const State& state, Template& t, const Outcome& outcome) {
-    if (outcome.sqlstate != 0) board::count_failure(t.id, outcome.message);
+    if (outcome.sqlstate != 0) shmem::count_failure(t.id, outcome.message);
     if (t.state != TemplateState::building) return;  // discarded meanwhile
     t.sealing = false;
     if (outcome.sqlstate == 0) {
@@ -363,7 +366,7 @@ void sealed(const State& state, Template& t, const Outcome& outcome) {
         t.stampless = outcome.stampless;
         set_text(state, t.warning, warning_of(outcome));
         choose_copying(state, t);
-        board::remove_lease(key_of(t));
+        shmem::remove_lease(key_of(t));
         events::note("finalized", t);
     } else {
         t.error = error_of(outcome);
@@ -379,7 +382,7 @@ void dropped(Template& t, const Outcome& outcome) {
         t.exists = false;
         count_timed(t, Count::drops, Count::drop_us, outcome);
     } else {
-        board::count_failure(t.id, outcome.message);
+        shmem::count_failure(t.id, outcome.message);
         t.retry_at = retry_time(t.failures++);
         log_line(WARNING, "database \"%s\" could not be dropped: %s", NameStr(t.database),
                  outcome.message);
@@ -396,7 +399,7 @@ void note_failure(State& state, Database& d, const Outcome& outcome) {
     if (d.error == nullptr || strcmp(d.error, outcome.message) != 0)
         log_line(WARNING, "database \"%s\" failed: %s", NameStr(d.name), outcome.message);
     set_text(state, d.error, outcome.message);
-    board::count_failure(d.of->id, outcome.message);
+    shmem::count_failure(d.of->id, outcome.message);
     d.retry_at = retry_time(std::max(d.of->failures, d.failures++));
 }
 
@@ -405,8 +408,8 @@ void fail(State& state, Database& d, const Outcome& outcome) {
     note_failure(state, d, outcome);
     catalog::update(d);
     Request request;
-    for (uint64 ticket = 0; board::next_request(ticket, &request); ticket = request.ticket)
-        if (waits_for(request, d)) board::reply(request.ticket, error_of(outcome));
+    for (uint64 ticket = 0; shmem::next_request(ticket, &request); ticket = request.ticket)
+        if (waits_for(request, d)) shmem::reply(request.ticket, error_of(outcome));
 }
 
 void clone_failed(State& state, Database& d, const Outcome& outcome) {
@@ -455,7 +458,7 @@ void replace_if_burdened(State& state, Database& d) {
 void rewound(State& state, Database& d, const Job& job, const Outcome& outcome) {
     count_timed(*d.of, outcome.relations > 0 ? Count::rewinds : Count::clean, Count::rewind_us,
                 outcome);
-    board::count(d.of->id, Count::unwatched, outcome.unwatched);
+    shmem::count(d.of->id, Count::unwatched, outcome.unwatched);
     d.name = job.new_name;
     d.generation++;
     d.recycled = "rewind";
@@ -521,7 +524,7 @@ void dropped(State& state, Database& d, const Outcome& outcome) {
     count_timed(*d.of, Count::drops, Count::drop_us, outcome);
     bool leased = OidIsValid(d.role);
     if (!leased || d.of->state == TemplateState::discarded) {
-        board::remove_lease(key_of(d));
+        shmem::remove_lease(key_of(d));
         forget(state, d);
         return;
     }
@@ -536,7 +539,7 @@ void dropped(State& state, Database& d, const Outcome& outcome) {
 
 bool is_spare(const Database& d) {
     return d.state == DatabaseState::ready ||
-           (d.state == DatabaseState::recycling && !OidIsValid(d.role) && !at_a_desk(d));
+           (d.state == DatabaseState::recycling && !OidIsValid(d.role) && !is_at_work(d));
 }
 
 /// Sends off unused clones that are more than the pool needs, or than testpool.pool_max, which may
@@ -560,7 +563,7 @@ void trim(State& state, Template& t) {
     }
 }
 
-/// What waits to be dropped, of one template; the board is told.
+/// What waits to be dropped, of one template; shared memory is told.
 void add_debt(const State& state, const Template& t, plan::Debt& sum) {
     int32 debt = t.state == TemplateState::discarded && OidIsValid(t.oid);
     for (Database& d : databases(state)) {
@@ -568,7 +571,7 @@ void add_debt(const State& state, const Template& t, plan::Debt& sum) {
         debt++;
         sum.needed |= d.binding && d.failures == 0;
     }
-    board::note_debt(t.id, debt, debt * t.bytes);
+    shmem::note_debt(t.id, debt, debt * t.bytes);
     sum.databases += debt;
     sum.bytes += debt * t.bytes;
 }
@@ -615,11 +618,11 @@ bool is_at_pool_max(const State& state, const Template& t) {
     return total >= settings::pool_max;
 }
 
-bool at_a_desk(const Template& t) { return some_desk_has(true, t.id); }
+bool is_at_work(const Template& t) { return some_worker_has(true, t.id); }
 
-bool at_a_desk(const Database& d) { return some_desk_has(false, d.id); }
+bool is_at_work(const Database& d) { return some_worker_has(false, d.id); }
 
-void job_done(State& state, int desk, const Job& job, const Outcome& outcome) {
+void job_done(State& state, int worker, const Job& job, const Outcome& outcome) {
     if (job.of_template) {
         Template* t = find_template(state, static_cast<int32>(job.row));
         if (t == nullptr) return;
@@ -632,7 +635,7 @@ void job_done(State& state, int desk, const Job& job, const Outcome& outcome) {
     Database* d = find_database(state, job.row);
     if (d == nullptr) return;
     bool well = outcome.sqlstate == 0;
-    d->keeper = desk;
+    d->watched_by = worker;
     switch (job.task) {
         case Task::create:
             return well ? cloned(state, *d, outcome) : clone_failed(state, *d, outcome);
@@ -651,7 +654,7 @@ void job_done(State& state, int desk, const Job& job, const Outcome& outcome) {
 
 void take_stock(State& state) {
     for (Template& t : templates(state)) {
-        t.usage = board::usage_of(t.id);
+        t.usage = shmem::usage_of(t.id);
         trim(state, t);
     }
 }
@@ -677,7 +680,7 @@ Job begin(State& state, const plan::Step& step, std::span<const Work> work,
 
 }  // namespace
 
-std::optional<Job> next_job(State& state, int desk) {
+std::optional<Job> next_job(State& state, int worker) {
     bool slow = slow_jobs() < most_slow_jobs(has_pools(state));
     int most = std::max(1, list_length(state.templates));
     auto* pools = static_cast<plan::Pool*>(palloc(sizeof(plan::Pool) * most));
@@ -685,14 +688,14 @@ std::optional<Job> next_job(State& state, int desk) {
     size_t count = 0;
     for (Template& t : templates(state)) {
         t.resealing = t.state == TemplateState::finalized &&
-                      (at_a_desk(t) || (slow && reseal_is_due(state, t)));
+                      (is_at_work(t) || (slow && reseal_is_due(state, t)));
         if (t.state != TemplateState::finalized) continue;
         owners[count] = &t;
         pools[count++] = pool_of(state, t);
     }
 
     plan::Debt debt = debt_of(state);
-    std::span<Work> work = open_work(state, desk, {owners, count});
+    std::span<Work> work = open_work(state, worker, {owners, count});
     auto* chores = static_cast<plan::Chore*>(palloc(sizeof(plan::Chore) * (work.size() + 1)));
     for (size_t i = 0; i < work.size(); i++) chores[i] = work[i].chore;
 

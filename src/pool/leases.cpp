@@ -134,7 +134,7 @@ bool lacks_resources(const Template& t) {
     StringInfoData detail;
     initStringInfo(&detail);
     long waited = TimestampDifferenceMilliseconds(request.since, GetCurrentTimestamp());
-    if (request.verb != Verb::prewarm) board::count_timeout(t.id, waited * 1000);
+    if (request.verb != Verb::prewarm) shmem::count_timeout(t.id, waited * 1000);
     if (t.state == TemplateState::finalized && is_disk_short(&t)) disk_is_short(&t);
     if (t.state == TemplateState::building)
         appendStringInfo(&detail,
@@ -191,12 +191,12 @@ bool something_comes(const State& state, const Template& t) {
     return false;
 }
 
-/// Once for each request, however often the steward looks at it.
+/// Once for each request, however often the launcher looks at it.
 void count_wait(const Template& t, const Request& request) {
     if (request.accepted) return;
-    board::accept(request.ticket);
-    board::count(t.id, Count::waits);
-    if (t.state == TemplateState::finalized) board::count(t.id, Count::misses);
+    shmem::accept(request.ticket);
+    shmem::count(t.id, Count::waits);
+    if (t.state == TemplateState::finalized) shmem::count(t.id, Count::misses);
 }
 
 void note_waiting(State& state, Template& t, const Request& request) {
@@ -280,10 +280,10 @@ Database* take(State& state, Template& t, const Request& request) {
         note_waiting(state, t, request);
         return nullptr;
     }
-    board::count_acquire(t.id, GetCurrentTimestamp() - request.since,
+    shmem::count_acquire(t.id, GetCurrentTimestamp() - request.since,
                          count(state, t, DatabaseState::leased) + 1);
     d->role = request.role;
-    d->leased_at = board::unique_moment();
+    d->leased_at = shmem::unique_moment();
     set_holder(*d, request);
     return d;
 }
@@ -300,7 +300,7 @@ std::optional<Reply> acquire(State& state, const Request& request) {
 std::optional<Reply> release(State& state, const Request& request) {
     Database& d = held(state, request);
     Lease lease;
-    if (!board::find_lease(NameStr(d.name), &lease)) errors::no_place(NameStr(d.name));
+    if (!shmem::find_lease(NameStr(d.name), &lease)) errors::no_place(NameStr(d.name));
     if (lease.end != LeaseEnd::none) errors::not_leased(NameStr(d.name));  // it is on its way
     return Reply{};
 }
@@ -326,7 +326,7 @@ std::optional<Reply> recreate(State& state, const Request& request) {
     if (!can_rewind(d)) note_clone_instead(state, d);
     d.state = DatabaseState::recycling;
     catalog::update(d);
-    board::accept(request.ticket, key_of(d));
+    shmem::accept(request.ticket, key_of(d));
     return std::nullopt;
 }
 
@@ -362,7 +362,7 @@ std::optional<Reply> rewind(State& state, const Request& request) {
     d.live = true;
     d.grace = request.count;
     catalog::update(d);
-    board::accept(request.ticket, key_of(d));
+    shmem::accept(request.ticket, key_of(d));
     return std::nullopt;
 }
 
@@ -407,7 +407,7 @@ std::optional<Reply> diff(State& state, const Request& request) {
 std::optional<Reply> prewarm(State& state, const Request& request) {
     Template& t = wanted(state, request);
     int ready = count(state, t, DatabaseState::ready);
-    board::note_demand(t.id, request.count);
+    shmem::note_demand(t.id, request.count);
     if (t.state == TemplateState::finalized && ready >= request.count) return Reply{.count = ready};
     if (!something_comes(state, t) && stays_short(state, &t)) disk_is_short(&t);
     wait_for(state, t, request);
@@ -425,10 +425,10 @@ void take_back(State& state, const Reply& reply) {
 
 void post_leases(State& state) {
     Lease lease{};
-    for (int i = board::lease_room() - 1; i >= 0; i--) {
-        if (!board::lease_at(i, &lease)) continue;
+    for (int i = shmem::lease_room() - 1; i >= 0; i--) {
+        if (!shmem::lease_at(i, &lease)) continue;
         if (find_leased(state, lease.key) == nullptr && find_claimed(state, lease.key) == nullptr)
-            board::remove_lease(lease.key);
+            shmem::remove_lease(lease.key);
     }
     state.unposted = 0;
     for (Database& d : databases(state))
@@ -454,7 +454,7 @@ int grace_of(const Lease& lease) { return lease.detached ? lease.grace : setting
 bool may_be_over(State& state, const Lease& lease) {
     if (lease.end != LeaseEnd::none || lease.kind == LeaseKind::kept) return true;
     TimestampTz over = TimestampTzPlusMilliseconds(lease.last_seen, grace_of(lease));
-    over = std::max({over, lease.expected, lease.arrival});
+    over = std::max({over, lease.awaited_until, lease.arrival});
     if (over <= GetCurrentTimestamp()) return true;
     look_again(state, over);
     return false;
@@ -476,7 +476,7 @@ bool is_abandoned(State& state, const Lease& lease) {
 bool end_claim_if_over(State& state, const Lease& lease) {
     Template* t = find_claimed(state, lease.key);
     if (t == nullptr) {
-        board::remove_lease(lease.key);
+        shmem::remove_lease(lease.key);
         return true;
     }
     if (t->sealing) return false;
@@ -493,19 +493,19 @@ bool end_if_over(State& state, const Lease& lease) {
     if (lease.kind == LeaseKind::claim) return end_claim_if_over(state, lease);
     Database* d = find_leased(state, lease.key);
     if (d == nullptr) {  // it was recycled, and that is committed now
-        board::remove_lease(lease.key);
+        shmem::remove_lease(lease.key);
         return true;
     }
-    if (at_a_desk(*d)) return false;  // a worker recreates it: when that is done
+    if (is_at_work(*d)) return false;  // a worker recreates it: when that is done
     bool over = lease.end != LeaseEnd::none;
     bool abandoned = !over && d->state != DatabaseState::kept && is_abandoned(state, lease);
     if ((over || abandoned) && d->named && pass_over(state, *d)) return false;
-    if (abandoned && !board::abandon(lease)) {  // somebody has just come
+    if (abandoned && !shmem::abandon(lease)) {  // somebody has just come
         look_again(state, GetCurrentTimestamp());
         return false;
     }
     if (abandoned && !lease.detached) {
-        board::count(d->of->id, Count::abandoned);
+        shmem::count(d->of->id, Count::abandoned);
         events::note("abandoned", *d);
     }
     if (over || abandoned) recycle(state, *d);

@@ -103,11 +103,11 @@ void look_again(State& state, TimestampTz at) {
 
 void fail_waiting(const Template& t, const Reply& error) {
     Request request;
-    for (uint64 ticket = 0; board::next_request(ticket, &request); ticket = request.ticket) {
+    for (uint64 ticket = 0; shmem::next_request(ticket, &request); ticket = request.ticket) {
         bool waits = request.verb == Verb::init_template || request.verb == Verb::acquire ||
                      request.verb == Verb::prewarm || request.verb == Verb::finalize;
         if (!waits || !request.has_hash || strcmp(request.hash, t.hash) != 0) continue;
-        board::reply(request.ticket, error);
+        shmem::reply(request.ticket, error);
     }
 }
 
@@ -115,7 +115,7 @@ namespace {
 
 /// Nobody holds it and no worker is about to finish it.
 bool is_idle(const Database& d) {
-    bool unbegun = d.state == DatabaseState::cloning && !at_a_desk(d) && !OidIsValid(d.role);
+    bool unbegun = d.state == DatabaseState::cloning && !is_at_work(d) && !OidIsValid(d.role);
     return d.state == DatabaseState::ready || unbegun;
 }
 
@@ -129,7 +129,7 @@ void discard(State& state, Template& t, const char* reason, bool tell_waiting) {
     catalog::update(t);
     for (Database& d : databases(state))
         if (d.of == &t && is_idle(d)) recycle(state, d);
-    board::remove_lease(key_of(t));
+    shmem::remove_lease(key_of(t));
     events::note("discarded", t, reason);
     if (tell_waiting) fail_waiting(t, errors::discarded_reply(t.hash, t.reason));
 }
@@ -160,8 +160,8 @@ void note_clone_instead(State& state, Database& d) {
     set_text(state, d.clone_reason,
              d.unrewindable != nullptr
                  ? d.unrewindable
-                 : "the server, or testpool's steward, was restarted since it became clean");
-    board::count_refusal(d.of->id, d.clone_reason);
+                 : "the server, or testpool's launcher, was restarted since it became clean");
+    shmem::count_refusal(d.of->id, d.clone_reason);
     if (!OidIsValid(d.role)) set_text(state, d.of->clone_reason, d.clone_reason);
 }
 
@@ -180,9 +180,9 @@ void recycle(State& state, Database& d) {
     if (used && !can_rewind(d)) d.binding = database::binds_others(d.oid, d.of->oid);
     if (d.named) take_name_away(d);
     catalog::update(d);
-    // It is removed once the new name is committed: until then the board must tell those who come
-    // by the old one that this lease has ended.
-    board::close_lease(ended);
+    // It is removed once the new name is committed: until then shared memory must tell those who
+    // come by the old one that this lease has ended.
+    shmem::close_lease(ended);
 }
 
 bool pass_over(State& state, Database& d) {
@@ -201,7 +201,7 @@ bool is_ready(const Database& d) {
 
 void give_up(State& state, Database& d) {
     if (d.named && pass_over(state, d))
-        board::close_lease(key_of(d));
+        shmem::close_lease(key_of(d));
     else
         recycle(state, d);
 }
@@ -222,9 +222,9 @@ bool post_lease(const Database& d, TimestampTz seen) {
     lease.role = d.role;
     lease.session = d.holder.session;
     lease.kind = d.state == DatabaseState::kept ? LeaseKind::kept : LeaseKind::lease;
-    lease.orphaned = !board::session_alive(lease.session);
+    lease.orphaned = !shmem::session_alive(lease.session);
     lease.last_seen = seen;
-    return board::put_lease(lease);
+    return shmem::put_lease(lease);
 }
 
 bool post_claim(const Template& t) {
@@ -235,12 +235,12 @@ bool post_claim(const Template& t) {
     claim.role = t.owner;
     claim.session = t.builder.session;
     claim.kind = LeaseKind::claim;
-    claim.orphaned = !board::session_alive(claim.session);
-    return board::put_lease(claim);
+    claim.orphaned = !shmem::session_alive(claim.session);
+    return shmem::put_lease(claim);
 }
 
 bool hold(State& state, LeaseKey key, const Request& request) {
-    if (!board::hold(key, request)) return false;
+    if (!shmem::hold(key, request)) return false;
     if (request.visit_grace >= 0)  // nothing else tells when nobody comes
         look_again(state, TimestampTzPlusMilliseconds(
                               GetCurrentTimestamp(),
@@ -302,15 +302,15 @@ void carry_over(const State& before, State& state) {
         d.barrier = old->barrier;
         d.live = old->live;
         d.grace = old->grace;
-        d.keeper = old->keeper;
+        d.watched_by = old->watched_by;
     }
 }
 
 void forget_tallies_of_gone(const State& state) {
     Tally tally;
-    for (int i = 0; board::tally_at(i, &tally); i++)
+    for (int i = 0; shmem::tally_at(i, &tally); i++)
         if (tally.of != 0 && find_template(state, tally.of) == nullptr)
-            board::forget_tally(tally.of);
+            shmem::forget_tally(tally.of);
 }
 
 void forget_waiting(State& state) {

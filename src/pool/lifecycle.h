@@ -1,8 +1,8 @@
 // The transitions that the files of this folder share.
 #pragma once
 
-#include "board/tally.h"
 #include "pool/pool.h"
+#include "shmem/tally.h"
 
 namespace testpool::pool {
 
@@ -39,7 +39,7 @@ bool may_act(const Request& request, Oid owner);
 void require_right_to_name(const State& state, const Request& request);
 /// Databases that may still be created.
 int room(const State& state);
-/// Has the steward look again at that time.
+/// Has the launcher look again at that time.
 void look_again(State& state, TimestampTz at);
 
 /// Template → discarded: its clones that nobody leases are dropped, and whoever waits is told.
@@ -69,8 +69,8 @@ bool will_be_ready(const Database& d);
 /// True if the template has as many databases as it may.
 bool is_at_pool_max(const State& state, const Template& t);
 /// True if a worker has a job for that row.
-bool at_a_desk(const Template& t);
-bool at_a_desk(const Database& d);
+bool is_at_work(const Template& t);
+bool is_at_work(const Database& d);
 /// Whoever connects to the name that a client gave the database is to get another clone from now
 /// on.
 void take_name_away(Database& d);
@@ -79,7 +79,7 @@ void lease(State& state, Database& d, const NameData* name = nullptr);
 /// A clone of that template for the request's session, which is to be leased to it; nullptr if none
 /// is ready: it is then noted that the session waits. Raises at the request's deadline.
 Database* take(State& state, Template& t, const Request& request);
-/// Raises 55P03 at the request's deadline, and has the steward look again then.
+/// Raises 55P03 at the request's deadline, and has the launcher look again then.
 void wait_for(State& state, const Template& t, const Request& request);
 /// How to copy a template as things are; its row tells.
 Copying choose_copying(const State& state, Template& t);
@@ -88,13 +88,13 @@ Copying copying_of_root();
 /// A fresh name for a clone, with the number that stands in it.
 NameData free_clone_name(const Template& t, int64& number);
 
-/// Puts on the board what the row says of a lease, or of a claim. To read the rows again is no sign
-/// of life of whoever holds them. False if the board has no place.
+/// Puts in shared memory what the row says of a lease, or of a claim. To read the rows again is no
+/// sign of life of whoever holds them. False if shared memory has no place.
 [[nodiscard]] bool post_lease(const Database& d, TimestampTz seen = 0);
 [[nodiscard]] bool post_claim(const Template& t);
 
-/// The lease or claim is the request's session's from now on, or its visitors', with all of its
-/// graces. False if it has ended.
+/// The lease or claim is the request's session's from now on, or its visitors', with all of
+/// its graces. False if it has ended.
 [[nodiscard]] bool hold(State& state, LeaseKey key, const Request& request);
 
 std::optional<Reply> init_template(State& state, const Request& request);

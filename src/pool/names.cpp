@@ -65,7 +65,7 @@ void require_readable(const char* name) {
 bool is_enterable(const Database& d) {
     Lease lease;
     bool held = d.state == DatabaseState::leased || d.state == DatabaseState::kept;
-    return held && board::find_lease(NameStr(d.name), &lease) && lease.end == LeaseEnd::none;
+    return held && shmem::find_lease(NameStr(d.name), &lease) && lease.end == LeaseEnd::none;
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // The pool: the life of templates and clones. The only place where a state changes; every function
 // changes the catalog first, in a transaction that the caller opens, and then `state` and the
-// board.
+// shared memory.
 #pragma once
 
 #include "state.h"
@@ -31,23 +31,23 @@ void carry_over(const State& before, State& state);
 
 // --- leases and claims ------------------------------------------------------------------------
 
-/// Puts the leases that the catalog knows on the board, as far as it has places.
+/// Puts the leases that the catalog knows in shared memory, as far as it has places.
 void post_leases(State& state);
 /// Has clones cleaned whose rows were changed by somebody else, and do not say whose they are.
 void mend(State& state);
-/// False if it is not ended, and not yet time to look whether anybody is there: the steward looks
+/// False if it is not ended, and not yet time to look whether anybody is there: the launcher looks
 /// again then.
 bool may_be_over(State& state, const Lease& lease);
-/// Ends the lease or claim at that place of the board if it is over. True if it was.
+/// Ends the lease or claim at that place in shared memory if it is over. True if it was.
 bool end_if_over(State& state, const Lease& lease);
 
 // --- workers ----------------------------------------------------------------------------------
 
-/// Takes note of how the job at that desk ended.
-void job_done(State& state, int desk, const Job& job, const Outcome& outcome);
+/// Takes note of how the job in that worker slot ended.
+void job_done(State& state, int worker, const Job& job, const Outcome& outcome);
 /// Looks how the pools are used, and sends off what they no longer need.
 void take_stock(State& state);
-/// The next job for the free worker at that desk, or nothing.
-std::optional<Job> next_job(State& state, int desk);
+/// The next job for the free worker of that slot, or nothing.
+std::optional<Job> next_job(State& state, int worker);
 
 }  // namespace testpool::pool

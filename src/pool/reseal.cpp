@@ -107,7 +107,7 @@ void resealed(State& state, Template& t, const Outcome& outcome) {
     put_off(t);
     if (t.state != TemplateState::finalized) return;  // discarded meanwhile
     if (outcome.sqlstate != 0) {
-        board::count_failure(t.id, outcome.message);
+        shmem::count_failure(t.id, outcome.message);
         log_line(WARNING, "template \"%s\" could not be sealed again: %s", errors::shown(t.hash),
                  outcome.message);
         return discard_if_gone(state, t);

@@ -46,7 +46,7 @@ void forget_old(State& state, const char* rebuilt) {
         if (t->state != TemplateState::discarded || has_databases(state, *t)) continue;
         if (strcmp(t->hash, rebuilt) != 0 && remembered <= remembered_templates) continue;
         catalog::remove(*t);
-        board::forget_tally(t->id);
+        shmem::forget_tally(t->id);
         state.templates = foreach_delete_current(state.templates, cell);
         free_memory(state, *t);
         remembered--;
@@ -79,7 +79,7 @@ void claim(State& state, const Request& request) {
     t->builder.session = request.session;
     strlcpy(NameStr(t->builder.application), request.application, NAMEDATALEN);
     strlcpy(NameStr(t->builder.client), request.client, NAMEDATALEN);
-    t->claimed_at = board::unique_moment();
+    t->claimed_at = shmem::unique_moment();
     catalog::insert(*t);
     MemoryContext caller = MemoryContextSwitchTo(state.memory);
     state.templates = lappend(state.templates, t);
@@ -173,7 +173,7 @@ std::optional<Reply> init_template(State& state, const Request& request) {
         return std::nullopt;
     }
     if (t->state == TemplateState::finalized) {
-        board::note_used(t->id);
+        shmem::note_used(t->id);
         return Reply{.null = true};
     }
     if (t->builder.session == request.session && t->owner == request.role && !t->sealing) {
@@ -198,7 +198,7 @@ std::optional<Reply> finalize(State& state, const Request& request) {
     adopt_or_refuse(t);
     t.sealing = true;
     catalog::update(t);
-    board::accept(request.ticket);
+    shmem::accept(request.ticket);
     return std::nullopt;
 }
 
@@ -218,7 +218,7 @@ std::optional<Reply> reset(State& state, const Request& request) {
     state.drops_awaited = true;
     if (!request.accepted) {
         discard_everything(state);
-        board::accept(request.ticket);
+        shmem::accept(request.ticket);
     }
     for (Database& d : databases(state))
         if (request.accepted && d.state == DatabaseState::failed)
@@ -231,7 +231,7 @@ std::optional<Reply> reset(State& state, const Request& request) {
         if (OidIsValid(t.oid)) return std::nullopt;
     for (Template& t : templates(state)) {
         catalog::remove(t);
-        board::forget_tally(t.id);
+        shmem::forget_tally(t.id);
         free_memory(state, t);
     }
     list_free(state.templates);

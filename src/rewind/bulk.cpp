@@ -27,15 +27,15 @@ bool is_bulk(size_t pages) {
     return pages >= std::max(least, static_cast<size_t>(NBuffers / headers_a_page));
 }
 
-BulkWriter::BulkWriter(const Sides& sides, ForkNumber fork) : sides_(sides), fork_(fork) {
-    compat::drop_buffers(compat::storage_of(sides.target), fork);
+BulkWriter::BulkWriter(const ForkPair& pair, ForkNumber fork) : pair_(pair), fork_(fork) {
+    compat::drop_buffers(compat::storage_of(pair.target), fork);
 }
 
 void BulkWriter::write(const Pages& pages) {
     for (size_t i = 0; i < pages.blocks.size(); i++)
-        refuse_younger(sides_, fork_, pages.blocks[i], pages.contents[i]);
+        refuse_younger(pair_, fork_, pages.blocks[i], pages.contents[i]);
     MyProc->delayChkptFlags |= DELAY_CHKPT_START;
-    if (sides_.logged) log(pages);
+    if (pair_.logged) log(pages);
     write_files(pages);
     MyProc->delayChkptFlags &= ~DELAY_CHKPT_START;
 }
@@ -43,7 +43,7 @@ void BulkWriter::write(const Pages& pages) {
 /// The pages do not wait for their own record to be on disk: if a crash loses it, the database is
 /// dropped, as one that was being rewound. That it was, a crash must not forget.
 void BulkWriter::log(const Pages& pages) {
-    Locator target = sides_.target;
+    Locator target = pair_.target;
     log_newpages(&target, fork_, static_cast<int>(pages.blocks.size()), pages.blocks.data(),
                  pages.contents.data(), std::ranges::all_of(pages.contents, has_empty_hole));
     if (!flushed_) XLogFlush(XactLastRecEnd);
@@ -51,7 +51,7 @@ void BulkWriter::log(const Pages& pages) {
 }
 
 void BulkWriter::write_files(const Pages& pages) const {
-    SMgrRelation storage = compat::storage_of(sides_.target);
+    SMgrRelation storage = compat::storage_of(pair_.target);
     for (size_t i = 0; i < pages.blocks.size(); i++) {
         BlockNumber block = pages.blocks[i];
         compat::set_checksum(pages.contents[i], block);
@@ -63,7 +63,7 @@ void BulkWriter::write_files(const Pages& pages) const {
 }
 
 void BulkWriter::write(const ForkName& name, std::span<const BlockNumber> blocks) {
-    Segments from(compat::database_of(sides_.source), name);
+    Segments from(compat::database_of(pair_.source), name);
     PageMemory memory;
     std::array<BlockNumber, compared_at_once> numbers;
     while (!blocks.empty()) {

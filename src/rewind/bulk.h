@@ -14,7 +14,7 @@ bool is_bulk(size_t pages);
 /// Writes pages of one fork, of which shared buffers hold nothing from then on.
 class BulkWriter {
   public:
-    BulkWriter(const Sides& sides, ForkNumber fork);
+    BulkWriter(const ForkPair& pair, ForkNumber fork);
 
     /// Puts back pages that were just read from the template, at most compared_at_once of them.
     void write(const Pages& pages);
@@ -25,7 +25,7 @@ class BulkWriter {
     void log(const Pages& pages);
     void write_files(const Pages& pages) const;
 
-    const Sides& sides_;
+    const ForkPair& pair_;
     ForkNumber fork_;
     bool flushed_ = false;
 };

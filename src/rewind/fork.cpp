@@ -5,8 +5,8 @@
 namespace testpool::rewind {
 
 void ForkRestore::compare_files(BlockNumber length) {
-    Oid source = compat::database_of(sides_.source);
-    Oid target = compat::database_of(sides_.target);
+    Oid source = compat::database_of(pair_.source);
+    Oid target = compat::database_of(pair_.target);
     compare(source, target, name_, length, [&](BlockNumber first, const Pages& differing) {
         if (!bulk_ && is_bulk(pending_.all().size() + differing.blocks.size())) begin_bulk(first);
         if (!bulk_) {
@@ -21,7 +21,7 @@ void ForkRestore::compare_files(BlockNumber length) {
 /// From here on the files alone tell. What was dirty in the stretch that was compared before may
 /// have been written out since.
 void ForkRestore::begin_bulk(BlockNumber at) {
-    bulk_.emplace(sides_, name_.fork);
+    bulk_.emplace(pair_, name_.fork);
     for (const DirtyBlock& d : dirty_)
         if (d.block < at + compared_at_once) pending_.add(d.block);
 }
@@ -47,7 +47,7 @@ int64 ForkRestore::finish(BlockNumber length) {
         for (const DirtyBlock& d : dirty_)
             if (d.block < length) pending_.add(d.block);
     std::span<BlockNumber> blocks = pending();
-    if (!bulk_) return restore_blocks(sides_, name_.fork, blocks);
+    if (!bulk_) return restore_blocks(pair_, name_.fork, blocks);
     auto past = std::ranges::lower_bound(blocks, length);  // those are truncated away
     bulk_->write(name_, {blocks.begin(), past});
     return written_ + (past - blocks.begin());

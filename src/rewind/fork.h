@@ -11,8 +11,8 @@ namespace testpool::rewind {
 class ForkRestore {
   public:
     /// `dirty`: what of the fork was dirty in shared buffers before its file was looked at.
-    ForkRestore(const Sides& sides, const ForkName& name, std::span<const DirtyBlock> dirty)
-        : sides_(sides), name_(name), dirty_(dirty) {}
+    ForkRestore(const ForkPair& pair, const ForkName& name, std::span<const DirtyBlock> dirty)
+        : pair_(pair), name_(name), dirty_(dirty) {}
 
     /// Compares the files, as far as both have `length` blocks.
     void compare_files(BlockNumber length);
@@ -28,7 +28,7 @@ class ForkRestore {
     void begin_bulk(BlockNumber at);
     std::span<BlockNumber> pending();
 
-    const Sides& sides_;
+    const ForkPair& pair_;
     const ForkName& name_;
     std::span<const DirtyBlock> dirty_;
     Growing<BlockNumber> pending_;

@@ -20,12 +20,12 @@ bool has_empty_hole(const char* page) {
                        [](char c) { return c == 0; });
 }
 
-void refuse_younger(const Sides& sides, ForkNumber fork, BlockNumber block, const char* page) {
-    if (sides.logged && PageGetLSN(const_cast<char*>(page)) > sides.sealed_at)
+void refuse_younger(const ForkPair& pair, ForkNumber fork, BlockNumber block, const char* page) {
+    if (pair.logged && PageGetLSN(const_cast<char*>(page)) > pair.sealed_at)
         ereport(ERROR, (errcode(drifted_sqlstate),
                         errmsg("block %u of relation file %u, fork %s, of the template was changed "
                                "after it had been finalized",
-                               block, compat::number_of(sides.source), forkNames[fork])));
+                               block, compat::number_of(pair.source), forkNames[fork])));
 }
 
 namespace {
@@ -41,21 +41,21 @@ void put_back(Buffer target, Page page, ForkNumber fork, bool logged) {
 }
 
 /// True if the page differed.
-bool restore(const Sides& sides, ForkNumber fork, BlockNumber block,
+bool restore(const ForkPair& pair, ForkNumber fork, BlockNumber block,
              BufferAccessStrategy strategy) {
     Buffer source =
-        ReadBufferWithoutRelcache(sides.source, fork, block, RBM_NORMAL, strategy, sides.logged);
+        ReadBufferWithoutRelcache(pair.source, fork, block, RBM_NORMAL, strategy, pair.logged);
     LockBuffer(source, BUFFER_LOCK_SHARE);
-    Buffer target = ReadBufferWithoutRelcache(sides.target, fork, block, RBM_ZERO_ON_ERROR,
-                                              strategy, sides.logged);
+    Buffer target = ReadBufferWithoutRelcache(pair.target, fork, block, RBM_ZERO_ON_ERROR, strategy,
+                                              pair.logged);
     LockBuffer(target, BUFFER_LOCK_EXCLUSIVE);
     Page page = BufferGetPage(source);
     // A new page may be one that was just added: it is in the file, but not in the log.
     bool differs = PageIsNew(BufferGetPage(target)) ||
                    !same_page(static_cast<char*>(page), static_cast<char*>(BufferGetPage(target)));
     if (differs) {
-        refuse_younger(sides, fork, block, static_cast<char*>(page));
-        put_back(target, page, fork, sides.logged);
+        refuse_younger(pair, fork, block, static_cast<char*>(page));
+        put_back(target, page, fork, pair.logged);
     }
     UnlockReleaseBuffer(target);
     UnlockReleaseBuffer(source);
@@ -91,34 +91,34 @@ void extend(const Locator& target, ForkNumber fork, BlockNumber present, BlockNu
 
 }  // namespace
 
-int64 restore_blocks(const Sides& sides, ForkNumber fork, std::span<const BlockNumber> blocks) {
+int64 restore_blocks(const ForkPair& pair, ForkNumber fork, std::span<const BlockNumber> blocks) {
     int64 restored = 0;
     for (BlockNumber block : blocks) {
         CHECK_FOR_INTERRUPTS();
-        restored += restore(sides, fork, block, nullptr);
+        restored += restore(pair, fork, block, nullptr);
     }
     return restored;
 }
 
-int64 restore_all(const Sides& sides, ForkNumber fork, BlockNumber length) {
+int64 restore_all(const ForkPair& pair, ForkNumber fork, BlockNumber length) {
     int64 restored = 0;
     BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
     for (BlockNumber block = 0; block < length; block++) {
         CHECK_FOR_INTERRUPTS();
-        restored += restore(sides, fork, block, strategy);
+        restored += restore(pair, fork, block, strategy);
     }
     FreeAccessStrategy(strategy);
     return restored;
 }
 
-void resize(const Sides& sides, ForkNumber fork, BlockNumber length) {
-    const Locator& target = sides.target;
+void resize(const ForkPair& pair, ForkNumber fork, BlockNumber length) {
+    const Locator& target = pair.target;
     SMgrRelation storage = compat::storage_of(target);
     BlockNumber present = smgrexists(storage, fork) ? smgrnblocks(storage, fork) : 0;
     if (present <= length)
-        extend(target, fork, present, length, sides.logged);
+        extend(target, fork, present, length, pair.logged);
     else
-        truncate_map(target, fork, present, length, sides.logged);
+        truncate_map(target, fork, present, length, pair.logged);
 }
 
 void drop_relation(const Locator& target) {

@@ -112,18 +112,18 @@ class Rewind {
         return {name.tablespace, database, name.relation};
     }
 
-    Sides sides_of(const ForkName& name) const {
+    ForkPair pair_of(const ForkName& name) const {
         return {locator(name, job_.source), locator(name, job_.oid), job_.seal.at,
                 !is_unlogged(source_, name)};
     }
 
     /// Looks at dirty blocks, at those that differ in the file, and at those that were just added,
     /// which are in the file but not in the log.
-    int64 restore_pages(const Sides& sides, const Fork& s, const Fork* t,
+    int64 restore_pages(const ForkPair& pair, const Fork& s, const Fork* t,
                         std::span<const DirtyBlock> dirty) {
         BlockNumber length = blocks_of(s);
         BlockNumber present = t != nullptr ? std::min(blocks_of(*t), length) : 0;
-        ForkRestore fork(sides, s.name, dirty);
+        ForkRestore fork(pair, s.name, dirty);
         if (t == nullptr || t->written || t->bytes != s.bytes) fork.compare_files(present);
         fork.add(present, length);
         int64 pages = fork.finish(length);
@@ -138,18 +138,18 @@ class Rewind {
             t != nullptr ? blocks_of(dirty_, name) : std::span<const DirtyBlock>{};
         bool resized = t == nullptr || t->bytes != s.bytes;
         if (!resized && !t->written && dirty.empty()) return;
-        Sides sides = sides_of(name);
-        require_unchanged_length(sides, s);
+        ForkPair pair = pair_of(name);
+        require_unchanged_length(pair, s);
         if (name.fork == MAIN_FORKNUM && t != nullptr && t->bytes > s.bytes)
-            truncations_.announce({sides.target, blocks_of(s), sides.logged});
+            truncations_.announce({pair.target, blocks_of(s), pair.logged});
         else if (resized)
-            resize(sides, name.fork, blocks_of(s));
+            resize(pair, name.fork, blocks_of(s));
         bool is_map = name.fork == FSM_FORKNUM || name.fork == VISIBILITYMAP_FORKNUM;
-        int64 pages = is_map ? restore_all(sides, name.fork, blocks_of(s))
-                             : restore_pages(sides, s, t, dirty);
+        int64 pages =
+            is_map ? restore_all(pair, name.fork, blocks_of(s)) : restore_pages(pair, s, t, dirty);
         count(name, pages + resized);
         outcome_.pages += pages;
-        board::report_bytes(outcome_.pages * BLCKSZ);
+        shmem::report_bytes(outcome_.pages * BLCKSZ);
         changed_.add(s);
         if (s.bytes == 0) emptied_.add(s);
     }
@@ -176,8 +176,8 @@ class Rewind {
         catalogs_changed_ = catalogs_changed_ || is_catalog(name);
     }
 
-    static void require_unchanged_length(const Sides& sides, const Fork& s) {
-        SMgrRelation storage = compat::storage_of(sides.source);
+    static void require_unchanged_length(const ForkPair& pair, const Fork& s) {
+        SMgrRelation storage = compat::storage_of(pair.source);
         if (!smgrexists(storage, s.name.fork) || smgrnblocks(storage, s.name.fork) != blocks_of(s))
             refuse_drifted(
                 psprintf("relation file %u, fork %s, of the template has changed its length",
@@ -189,7 +189,7 @@ class Rewind {
         ForkName main{name.tablespace, name.relation, MAIN_FORKNUM};
         if (source_.find(main) != nullptr) {  // a map that the template does not have
             if (t.bytes == 0) return;
-            resize(sides_of(name), name.fork, 0);
+            resize(pair_of(name), name.fork, 0);
             note_extra(t);
             return;
         }
@@ -235,7 +235,7 @@ void require_unchanged_template(const Job& job) {
 /// If somebody does not answer, the outcome says for what to wait when it is tried again; nobody
 /// can have dropped more by then, as the database lets nobody in.
 void bury_dropped_files(const Job& job, Outcome& outcome) {
-    board::report(Phase::checkpoint);
+    shmem::report(Phase::checkpoint);
     if (!job.live) transaction([&] { close(job.oid); });
     outcome.barrier = job.barrier;
     if (outcome.barrier == 0) {
@@ -259,7 +259,7 @@ void begin_changes(const Job& job) {
 /// file without a stamp, if need be; neither can be missed. Empty files are stamped, or they would
 /// look each time as if they waited for a checkpoint.
 void write_out(const Job& job, const Rewind& rewind, Outcome& outcome) {
-    board::report(Phase::writing);
+    shmem::report(Phase::writing);
     rewind.truncate();
     reopen(job.oid, job.source);
     TESTPOOL_POINT("rewind-truncated");
@@ -276,7 +276,7 @@ void write_out(const Job& job, const Rewind& rewind, Outcome& outcome) {
 /// Looks at what has changed. If the names of dropped files are needed, they are made free, which
 /// may take as long as other processes like: nobody has to wait for the template meanwhile.
 void look(const Job& job, Rewind& rewind, Outcome& outcome) {
-    board::report(Phase::looking);
+    shmem::report(Phase::looking);
     bool bury = false;
     transaction([&] {
         rewind.look();
@@ -286,7 +286,7 @@ void look(const Job& job, Rewind& rewind, Outcome& outcome) {
     if (!bury) return;
     bury_dropped_files(job, outcome);
     TESTPOOL_POINT("rewind-buried");
-    board::report(Phase::looking);
+    shmem::report(Phase::looking);
     transaction([&] { rewind.look(); });
 }
 
@@ -294,7 +294,7 @@ void look(const Job& job, Rewind& rewind, Outcome& outcome) {
 
 void prepare(const Job& job, Outcome& outcome) {
     transaction([&] {
-        board::report(Phase::writing);
+        shmem::report(Phase::writing);
         const Files& source = files_of_template(job);
         FlushDatabaseBuffers(job.oid);
         TESTPOOL_POINT("clone-flushed");
@@ -323,7 +323,7 @@ void run(const Job& job, Outcome& outcome) {
         require_unchanged_template(job);
         if (rewind.may_have_changed()) begin_changes(job);
         bool mapped = copy_relation_map(job.source, job.oid, job.tablespace);
-        board::report(Phase::putting_back);
+        shmem::report(Phase::putting_back);
         rewind.put_back();
         TESTPOOL_POINT("rewind-put-back");
         outcome.catalogs = rewind.catalogs_changed() || mapped;

@@ -3,7 +3,7 @@
 // made.
 #pragma once
 
-#include "board/board.h"
+#include "shmem/shmem.h"
 
 namespace testpool::rewind {
 

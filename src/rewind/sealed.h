@@ -1,8 +1,8 @@
 // What is known of a sealed template, and whether it still is what was sealed.
 #pragma once
 
-#include "board/board.h"
 #include "rewind/relations.h"
+#include "shmem/shmem.h"
 
 namespace testpool::rewind {
 

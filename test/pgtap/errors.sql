@@ -1,5 +1,5 @@
 -- Bad input, by SQLSTATE. What needs a commit or a second session is tested elsewhere.
--- (The roles are committed, because the steward has to see them.)
+-- (The roles are committed, because the launcher has to see them.)
 SET client_min_messages = warning;
 DROP ROLE IF EXISTS regress_testpool_alice, regress_testpool_bob;
 CREATE ROLE regress_testpool_alice;

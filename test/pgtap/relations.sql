@@ -35,7 +35,7 @@ SELECT is((SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute
             WHERE attrelid = 'testpool.databases'::regclass AND attnum BETWEEN 1 AND 3),
           ARRAY['database', 'hash', 'state'], 'databases begins with what identifies it');
 
--- The tables refuse what cannot be. (Only the steward writes them; this is undone.)
+-- The tables refuse what cannot be. (Only the launcher writes them; this is undone.)
 SELECT throws_ok($$ INSERT INTO testpool.template (hash, state, owner) VALUES ('h', 'done', 10) $$, '23514');
 SELECT throws_ok($$ INSERT INTO testpool.template (hash, state, owner) VALUES ('', 'building', 10) $$, '23514');
 SELECT throws_ok($$ INSERT INTO testpool.template (hash, state, owner)

@@ -124,24 +124,24 @@ $waiting->send(q{SELECT coalesce(testpool.init_template('slow'), 'ready')});
 $node->wait_until_waiting($waiting);
 for my $round (1 .. 3)
 {
-    my @all = map { $node->pids_of($_) } qw(steward worker);
+    my @all = map { $node->pids_of($_) } qw(launcher worker);
     my $pids = join ',', @all;
     $node->query("SELECT pg_terminate_backend(pid) FROM unnest(ARRAY[$pids]) pid");
     $node->becomes_true(
         "SELECT count(*) = 2 FROM pg_stat_activity
-          WHERE backend_type IN ('testpool steward', 'testpool worker') AND pid NOT IN ($pids)",
-        "terminated for the ${round}th time, steward and worker come again");
+          WHERE backend_type IN ('testpool launcher', 'testpool worker') AND pid NOT IN ($pids)",
+        "terminated for the ${round}th time, launcher and worker come again");
     ok(!$waiting->answered, 'the session that waits goes on waiting');
 }
 is($holder->query('SELECT count(*) FROM testpool.databases WHERE state = \'leased\''),
     1, 'the lease is held throughout');
 $node->query('CREATE TABLE mine ()', database => $clone);
 $holder->query(q{SELECT testpool.finalize('slow')});
-is($waiting->result->{out}, 'ready', 'the session that waits is answered by the new steward');
+is($waiting->result->{out}, 'ready', 'the session that waits is answered by the new launcher');
 $holder->query('SELECT testpool.release()');
 $node->wait_for_lease_end($clone);
 
-# --- the steward is terminated while a session acquires in a loop -------------------------------
+# --- the launcher is terminated while a session acquires in a loop -------------------------------
 
 $holder->send(<<'SQL');
 DO $$
@@ -158,14 +158,14 @@ SELECT 'served'
 SQL
 until ($holder->answered)
 {
-    my ($steward) = $node->pids_of('steward');
-    $node->query("SELECT pg_terminate_backend($steward)") if $steward;
+    my ($launcher) = $node->pids_of('launcher');
+    $node->query("SELECT pg_terminate_backend($launcher)") if $launcher;
     $node->poll_query_until('postgres', <<SQL);
 SELECT EXISTS (SELECT FROM pg_stat_activity
-                WHERE backend_type = 'testpool steward' AND pid <> @{[ $steward // 0 ]})
+                WHERE backend_type = 'testpool launcher' AND pid <> @{[ $launcher // 0 ]})
 SQL
 }
-is($holder->result->{out}, 'served', 'a loop of acquire and release survives stewards that end');
+is($holder->result->{out}, 'served', 'a loop of acquire and release survives launchers that end');
 
 $_->quit for $holder, $waiting;
 $node->finish;

@@ -29,7 +29,7 @@ sub stranger_works ($how)
     $inside->query('BEGIN');
     $inside->query('INSERT INTO t VALUES (1)');
     $how->();
-    $node->query(q{SELECT testpool.prewarm('h', 0)});  # the steward has looked at every lease since
+    $node->query(q{SELECT testpool.prewarm('h', 0)});  # the launcher has looked at every lease since
     is($inside->try_query('SELECT count(*) FROM t')->{out}, 1, 'the session inside goes on');
     is($node->query("SELECT state FROM testpool.databases WHERE database = '$database'"), 'leased', 'the lease goes on');
     $inside->quit;
@@ -67,13 +67,13 @@ $other->query("SELECT testpool.release('$database')");
 $node->settle;
 stranger_works(sub { $early->query('COMMIT') });
 
-note 'a steward that has read its tables again';
+note 'a launcher that has read its tables again';
 lease_that_is_over();
 stranger_works(sub {
-    my ($steward) = $node->pids_of('steward');
-    $node->query("SELECT pg_terminate_backend($steward)");
+    my ($launcher) = $node->pids_of('launcher');
+    $node->query("SELECT pg_terminate_backend($launcher)");
     $node->poll_query_until('postgres',
-        "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'testpool steward' AND pid <> $steward");
+        "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'testpool launcher' AND pid <> $launcher");
     $early->query('ROLLBACK');
 });
 

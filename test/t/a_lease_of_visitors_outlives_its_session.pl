@@ -26,7 +26,7 @@ sub session_with
     return $session;
 }
 
-# A lease that comes and goes: the steward has looked at all others meanwhile.
+# A lease that comes and goes: the launcher has looked at all others meanwhile.
 sub pass_a_moment
 {
     my $moment = session_with('0', '0')->query(q{SELECT testpool.acquire('app')});
@@ -73,10 +73,10 @@ $node->fails_with('55000', "SELECT testpool.renew('$ready')", 'what is not lease
 
 my $long = session_with('1h', '0');
 $database = $long->query(q{SELECT testpool.acquire('app')});
-$node->query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = \'testpool steward\'');
+$node->query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = \'testpool launcher\'');
 $node->query('SELECT 1', database => $database);
-$node->becomes_true(q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'testpool steward'},
-    'the steward comes back');
+$node->becomes_true(q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'testpool launcher'},
+    'the launcher comes back');
 $node->error_of(q{SELECT testpool.acquire('no such template')});
 is(state_of($database), 'leased', 'and knows the grace of a lease as before');
 

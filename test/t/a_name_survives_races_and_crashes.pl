@@ -167,10 +167,10 @@ my %stops = (
         $node->wait_for_log(qr/database system is ready to accept connections/, $log);
         $inside->quit;
     },
-    'the end of the steward' => sub {
-        my ($steward) = $node->pids_of('steward');
-        $node->query("SELECT pg_terminate_backend($steward)");
-        TestpoolCluster::wait_until('a new steward', sub { ($node->pids_of('steward'))[0] // $steward != $steward });
+    'the end of the launcher' => sub {
+        my ($launcher) = $node->pids_of('launcher');
+        $node->query("SELECT pg_terminate_backend($launcher)");
+        TestpoolCluster::wait_until('a new launcher', sub { ($node->pids_of('launcher'))[0] // $launcher != $launcher });
     });
 for my $stop (sort keys %stops)
 {

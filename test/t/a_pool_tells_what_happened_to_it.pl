@@ -1,4 +1,4 @@
-# testpool.stats counts what happened in each pool, also while the steward is replaced, and
+# testpool.stats counts what happened in each pool, also while the launcher is replaced, and
 # testpool.advice() says what to do about it.
 
 use v5.20;
@@ -72,13 +72,13 @@ $node->fails_with('55P03', q{SELECT testpool.acquire('told', '10 ms')}, 'who wai
 is(stat_of('timeouts'), 1, 'is counted');
 advises(qr/^Requests for template told that timed out: 1;/m, 'and advice is given');
 
-# --- a steward ends, counting goes on ---------------------------------------------------------
+# --- a launcher ends, counting goes on ---------------------------------------------------------
 
 my $before = stat_of('(acquires, waits, rewinds, clones, wait_p99_ms)');
-my ($steward) = $node->pids_of('steward');
-$node->query("SELECT pg_terminate_backend($steward)");
-$node->becomes_true("SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'testpool steward' AND pid <> $steward",
-    'another steward comes');
+my ($launcher) = $node->pids_of('launcher');
+$node->query("SELECT pg_terminate_backend($launcher)");
+$node->becomes_true("SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'testpool launcher' AND pid <> $launcher",
+    'another launcher comes');
 is(stat_of('(acquires, waits, rewinds, clones, wait_p99_ms)'), $before, 'it counts on from there');
 
 # --- trouble ----------------------------------------------------------------------------------

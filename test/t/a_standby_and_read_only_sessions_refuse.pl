@@ -65,7 +65,7 @@ like($standby->query(q{SELECT testpool.version(), testpool.url('postgres')}),
 is($standby->query('SELECT v FROM t', database => 'app~1'), 43, 'a name that is leased can be read on a standby');
 is($standby->error_of('SELECT 1', database => 'app~2')->{message} =~ /FATAL:  (.*)/s ? $1 : '',
     'database "app~2" does not exist', 'a new name is unknown there');
-is_deeply([ $standby->pids_of('steward'), $standby->pids_of('worker') ],
+is_deeply([ $standby->pids_of('launcher'), $standby->pids_of('worker') ],
     [], 'no process of testpool runs on a standby');
 
 # --- promoted -----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ log_autovacuum_min_duration = 0
 testpool.pool_max = 3
 CONF
 
-# Spends transaction ids: each subtransaction that writes has one. Then the steward looks, as it does by itself some
+# Spends transaction ids: each subtransaction that writes has one. Then the launcher looks, as it does by itself some
 # seconds later.
 sub spend ($count)
 {

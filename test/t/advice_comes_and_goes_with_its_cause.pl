@@ -20,7 +20,7 @@ my %seen;
 
 sub advice () { return $node->query('SELECT * FROM testpool.advice()'); }
 
-# Sessions that begin now have these settings; and the postmaster told the steward before it told them.
+# Sessions that begin now have these settings; and the postmaster told the launcher before it told them.
 sub set (%values)
 {
     $node->query("ALTER SYSTEM SET $_ = '$values{$_}'") for sort keys %values;

@@ -1,6 +1,6 @@
 # A session that keeps a snapshot for long, in whatever database, keeps all versions that rows of pg_database
 # get meanwhile. Nobody walks them: the newest is found directly, and a clone whose row has very many is
-# replaced. And nothing piles up in the steward's memory.
+# replaced. And nothing piles up in the launcher's memory.
 use v5.20;
 use experimental 'signatures';
 use warnings FATAL => 'all';
@@ -65,11 +65,11 @@ unlike($node->query('SELECT string_agg(a, chr(10)) FROM testpool.advice() a'), q
 lease_and_release(2010);
 is($node->query('SELECT oid FROM testpool.database'), $oid, 'and so does the need of another clone');
 
-# --- what the steward keeps of templates that are forgotten --------------------------------------
+# --- what the launcher keeps of templates that are forgotten --------------------------------------
 
 sub memory ()
 {
-    my ($pid) = $node->pids_of('steward');
+    my ($pid) = $node->pids_of('launcher');
     my $offset = -s $node->logfile;
     $node->query("SELECT pg_log_backend_memory_contexts($pid)");
     $node->wait_for_log(qr/Grand total/, $offset);

@@ -230,14 +230,14 @@ is($status, 0, 'a physical replication connection is as ever');
 ($status, $out) = $node->psql('postgres', 'IDENTIFY_SYSTEM', connstr => $node->connstr('orders~r') . ' replication=database');
 like($out, qr/\|orders~r$/, 'a logical one gets a clone');
 
-# --- the steward --------------------------------------------------------------------------------
+# --- the launcher --------------------------------------------------------------------------------
 
 $node->restart;
-ok(!defined refused('orders~early'), 'who connects while the server has only just started waits for the steward');
+ok(!defined refused('orders~early'), 'who connects while the server has only just started waits for the launcher');
 $node->append_conf('postgresql.conf', 'max_worker_processes = 0');
 $node->restart;
-TestpoolCluster::is_error(refused('orders~never'), '55000', 'a steward that does not come is not waited for long',
-    message => qr/steward is not running/, hint => qr/max_worker_processes/);
+TestpoolCluster::is_error(refused('orders~never'), '55000', 'a launcher that does not come is not waited for long',
+    message => qr/launcher is not running/, hint => qr/max_worker_processes/);
 is(in('orders~early', 'SELECT v FROM version'), 1, 'what is leased can be connected to without it');
 $node->adjust_conf('postgresql.conf', 'max_worker_processes', 20);
 $node->restart;

@@ -109,7 +109,7 @@ sub restart_with (%settings)
     $node->restart;
 }
 
-$node->fails_with('55006', 'ALTER DATABASE postgres RENAME TO house', 'the home cannot be renamed while the steward is in it',
+$node->fails_with('55006', 'ALTER DATABASE postgres RENAME TO house', 'the home cannot be renamed while the launcher is in it',
     database => 'template1');
 restart_with(shared_preload_libraries => '');
 $node->query('ALTER DATABASE postgres RENAME TO house', database => 'template1');

@@ -70,7 +70,7 @@ $node->query('ALTER DATABASE postgres SET search_path = trap, pg_catalog');
 isnt($node->error_of('SELECT pg_backend_pid() = 1'), undef, 'the traps work');
 $node->query('SELECT pg_catalog.setval(\'trap.sprung\', 1, false)');
 
-# The steward and the workers start with these settings, too.
+# The launcher and the workers start with these settings, too.
 $node->restart;
 $node->query('CREATE EXTENSION testpool');
 is(sprung(), 'f', 'CREATE EXTENSION runs nothing that is not its own');

@@ -32,11 +32,11 @@ sub is_titled ($pid, $title, $name)
     ok($found, "$name: $title") or diag($shown);
 }
 
-my ($steward) = $node->pids_of('steward');
+my ($launcher) = $node->pids_of('launcher');
 my ($worker) = $node->pids_of('worker');
-waits($steward, 'TestpoolStewardMain', 'a steward with nothing to do');
+waits($launcher, 'TestpoolLauncherMain', 'a launcher with nothing to do');
 waits($worker, 'TestpoolWorkerMain', 'a worker with nothing to do');
-is_titled($steward, 'testpool steward', 'a steward');
+is_titled($launcher, 'testpool launcher', 'a launcher');
 is_titled($worker, 'testpool worker idle', 'a worker that has not had a job yet');
 $node->build('app');
 $node->settle;

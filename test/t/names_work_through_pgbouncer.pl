@@ -82,7 +82,7 @@ for my $mode (qw(session transaction))
     {
         my $left = in('postgres', q{SELECT testpool.acquire('app')});
         in('postgres', 'SELECT testpool.release()');
-        $node->query(q{SELECT testpool.prewarm('app', 0)});    # the steward has looked at every lease since
+        $node->query(q{SELECT testpool.prewarm('app', 0)});    # the launcher has looked at every lease since
         is($node->query("SELECT state FROM testpool.databases WHERE database = '$left'"), 'leased',
             "release() of the next client does not end the last client's lease");
         $node->query("SELECT testpool.release('$left')");

@@ -58,7 +58,7 @@ my ($waiting) = $node->sessions(1);
 $node->becomes_true(
     "SELECT state = 'idle' AND wait_event_type = 'Extension' FROM pg_stat_activity WHERE pid = $worker",
     'the worker sleeps');
-kill 'STOP', $worker;    # it cannot create what the steward asks for
+kill 'STOP', $worker;    # it cannot create what the launcher asks for
 $waiting->send(q{SELECT testpool.acquire('next') FROM generate_series(1, 3)});
 $node->becomes_true(q{SELECT EXISTS (SELECT FROM testpool.databases WHERE state = 'cloning')},
     'a clone is about to be created');

@@ -72,7 +72,7 @@ sub log_lines () { return scalar(split /\n/, slurp_file($node->logfile)) }
 
 # --- a reload ---------------------------------------------------------------------------------------
 
-my ($steward) = $node->pids_of('steward');
+my ($launcher) = $node->pids_of('launcher');
 my $lines = log_lines();
 $node->query('ALTER SYSTEM SET default_transaction_read_only = on');
 $node->reload;
@@ -80,7 +80,7 @@ everything_works('default_transaction_read_only is turned on by a reload');
 $node->query('ALTER SYSTEM RESET default_transaction_read_only');
 $node->reload;
 everything_works('and off again');
-is(($node->pids_of('steward'))[0], $steward, 'the steward is the same');
+is(($node->pids_of('launcher'))[0], $launcher, 'the launcher is the same');
 cmp_ok(log_lines() - $lines, '<', 200, 'the log was not flooded');
 
 # --- the home database, the role, postgresql.conf ------------------------------------------------------

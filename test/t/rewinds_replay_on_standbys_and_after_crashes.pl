@@ -33,7 +33,7 @@ sub equals_after_replay ($t, $node, $database, $what)
     is($t->amcheck_complaints($database, node => $node), '', "$what: amcheck finds no fault");
 }
 
-# The steward's commits wait for no disk: a crash may forget the last of them. This commit does wait,
+# The launcher's commits wait for no disk: a crash may forget the last of them. This commit does wait,
 # and so do all before it.
 sub flush_log ($node) { $node->query(q{SELECT pg_logical_emit_message(true, 'test', 'flush')}) }
 

@@ -25,14 +25,14 @@ sub others_are_whole ($name)
     is_deeply({ map { $_ => $node->oid_of($_) } keys %oid }, \%oid, $name);
 }
 
-# The steward keeps the rows in memory; a new one reads them.
+# The launcher keeps the rows in memory; a new one reads them.
 sub reread ()
 {
-    my ($steward) = $node->pids_of('steward');
-    $node->query("SELECT pg_terminate_backend($steward)");
+    my ($launcher) = $node->pids_of('launcher');
+    $node->query("SELECT pg_terminate_backend($launcher)");
     $node->poll_query_until('postgres',
-        "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'testpool steward' AND pid <> $steward")
-      or die 'there is no new steward';
+        "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'testpool launcher' AND pid <> $launcher")
+      or die 'there is no new launcher';
 }
 
 sub clone_of_app () { return $node->query(q{SELECT min(id) FROM testpool.database WHERE state = 'ready'}); }

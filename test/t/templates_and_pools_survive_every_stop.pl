@@ -38,7 +38,7 @@ my %stop = (
     'a clean restart'             => \&restart_server,
     'an immediate shutdown'       => \&stop_immediately,
     'the death of the postmaster' => \&kill_postmaster,
-    'the death of the steward'    => sub { kill_one($node->pids_of('steward')) },
+    'the death of the launcher'    => sub { kill_one($node->pids_of('launcher')) },
     'the death of a worker'       => sub { kill_one(($node->pids_of('worker'))[0]) },
     'the death of a session'      => sub { kill_one($_[0]{pid}) });
 
@@ -110,7 +110,7 @@ is($node->query("SELECT state FROM testpool.databases WHERE database = '$kept'")
 is($node->query(q{SELECT state FROM testpool.templates WHERE hash = 'wrong'}),
     'discarded', 'what was discarded just before a crash is discarded');
 
-# --- a release does not depend on how far the steward has come ------------------------------------
+# --- a release does not depend on how far the launcher has come ------------------------------------
 
 $node->query(q{BEGIN; LOCK TABLE testpool.database; PREPARE TRANSACTION 'in the way'});
 stop_immediately();

@@ -57,7 +57,7 @@ my %call = (
 
 $node->fails_with(
     '55006', 'CREATE DATABASE copy TEMPLATE postgres',
-    'the home database cannot be copied under the steward');
+    'the home database cannot be copied under the launcher');
 $node->append_conf('postgresql.conf', q{shared_preload_libraries = ''});
 $node->restart;
 $node->query('CREATE DATABASE copy TEMPLATE postgres', database => 'template1');

@@ -20,7 +20,7 @@ my $secret = 'sEcReT';
 my $tail = 'tHeReSt';    # of a hash
 my $hash = "line one\nLOG:  line two " . 'x' x 900 . $tail;
 my $shown = quotemeta 'line one LOG:  line two ...';
-my $reason = "it failed\r\n2026-01-01 00:00:00 UTC [1] testpool steward: LOG:  testpool: forged";
+my $reason = "it failed\r\n2026-01-01 00:00:00 UTC [1] testpool launcher: LOG:  testpool: forged";
 $node->query("CREATE ROLE app LOGIN PASSWORD '$secret'");
 $node->query('GRANT USAGE ON SCHEMA testpool TO app; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA testpool TO app');
 
@@ -96,22 +96,22 @@ my $database = qr/database "testpool_\d+_\d+"/;
 my $template = qr/template "$shown"/;
 my $lease = qr/role "app", process \d+/;
 my $build = qr/database "testpool_template_\d+", role "app"/;
-my $because = quotemeta ', reason: it failed  2026-01-01 00:00:00 UTC [1] testpool steward: LOG:  testpool: forged';
+my $because = quotemeta ', reason: it failed  2026-01-01 00:00:00 UTC [1] testpool launcher: LOG:  testpool: forged';
 
 # Level, process, and how the line reads.
 my @events = (
-    [ LOG     => steward => qr/$template was claimed: $build/ ],
-    [ LOG     => steward => qr/$template was finalized: $build/ ],
-    [ LOG     => steward => qr/$template was discarded: $build$because/ ],
-    [ LOG     => steward => qr/$template was discarded: $build, reason: template database "nowhere" does not exist/ ],
-    [ LOG     => steward => qr/$database was abandoned: $lease/ ],
-    [ LOG     => steward => qr/$database is cloned again, not rewound: it was moved to another tablespace/ ],
-    [ WARNING => steward => qr/$template could not be finalized: database "testpool_template_\d+" has prepared transactions/ ],
-    [ WARNING => steward => qr/$database failed: database "nowhere" does not exist/ ],
-    [ WARNING => steward => qr/[a-z ]+ failed: canceling statement due to lock timeout/ ],
-    [ DEBUG   => steward => qr/$database was leased: $lease/ ],
-    [ DEBUG   => steward => qr/$database was kept: $lease$because/ ],
-    [ DEBUG   => steward => qr/$database was released: $lease(?:$because)?/ ],
+    [ LOG     => launcher => qr/$template was claimed: $build/ ],
+    [ LOG     => launcher => qr/$template was finalized: $build/ ],
+    [ LOG     => launcher => qr/$template was discarded: $build$because/ ],
+    [ LOG     => launcher => qr/$template was discarded: $build, reason: template database "nowhere" does not exist/ ],
+    [ LOG     => launcher => qr/$database was abandoned: $lease/ ],
+    [ LOG     => launcher => qr/$database is cloned again, not rewound: it was moved to another tablespace/ ],
+    [ WARNING => launcher => qr/$template could not be finalized: database "testpool_template_\d+" has prepared transactions/ ],
+    [ WARNING => launcher => qr/$database failed: database "nowhere" does not exist/ ],
+    [ WARNING => launcher => qr/[a-z ]+ failed: canceling statement due to lock timeout/ ],
+    [ DEBUG   => launcher => qr/$database was leased: $lease/ ],
+    [ DEBUG   => launcher => qr/$database was kept: $lease$because/ ],
+    [ DEBUG   => launcher => qr/$database was released: $lease(?:$because)?/ ],
     (map { [ DEBUG => worker => qr/$_ database "testpool_\w+" took \d+\.\d ms/ ] } qw(creating sealing rewinding dropping)));
 
 # The lines that testpool's processes wrote, without what they begin with: process, level, text.

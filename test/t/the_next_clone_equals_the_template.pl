@@ -207,7 +207,7 @@ SQL
 
 my ($holder) = $node->sessions(1);
 
-# The steward hears of a release when its transaction has committed.
+# The launcher hears of a release when its transaction has committed.
 sub lease_ends
 {
     my ($oid) = @_;

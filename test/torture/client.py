@@ -20,7 +20,7 @@ from ledger import Ledger, now
 from misuse import MISUSES
 from server import GRACE, MARGIN, PATIENCE, Gone, Refused, Trouble, run, value
 
-FAULT = re.compile(r"steward is not running|^point |(ERROR|FATAL): +point ")
+FAULT = re.compile(r"launcher is not running|^point |(ERROR|FATAL): +point ")
 NAMES = {"plain": "plain", "rich": "rich"}  # of the templates, by hash
 
 

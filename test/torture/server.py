@@ -19,7 +19,7 @@ REFUSALS = [(re.compile(pattern), state) for pattern, state in [
     (r"canceling (authentication|statement)|due to user request", "57014"),
     (r"lock timeout", "55P03"),
     (r'no clone of template|did not answer in time', "55P03"),
-    (r"steward is not running|template .* was discarded", "55000"),
+    (r"launcher is not running|template .* was discarded", "55000"),
     (r'database ".*" is not currently accepting connections', "55000"),
     (r'database ".*" does not exist|database .* has disappeared|seems to belong', "3D000"),
     (r"permission denied", "42501"),

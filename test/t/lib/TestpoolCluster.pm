@@ -143,7 +143,7 @@ sub wait_until ($what, $code)
     die "waited in vain: $what";
 }
 
-# Returns once each of the sessions waits for an answer of the steward.
+# Returns once each of the sessions waits for an answer of the launcher.
 sub wait_until_waiting ($node, @sessions)
 {
     my $pids = join ',', map { $_->{pid} } @sessions;
@@ -165,7 +165,7 @@ sub wait_for_connection_to ($node, $database)
 }
 
 # Returns once a lease that was given up after this call has ended: a whole grace has passed, and
-# the steward has looked at the leases since. For it there must be a template 'the clock'.
+# the launcher has looked at the leases since. For it there must be a template 'the clock'.
 sub pass_a_grace ($node)
 {
     my $clock = $node->query(q{SELECT testpool.acquire('the clock')});
@@ -280,7 +280,7 @@ sub dump_of ($node, $database)
     return $dump;
 }
 
-# Process ids of the testpool processes of this kind: steward, worker, visitor.
+# Process ids of the testpool processes of this kind: launcher, worker, vacuum worker.
 sub pids_of ($node, $kind)
 {
     return split /\n/, $node->query(

@@ -1,10 +1,10 @@
-// Sizes and creates the board when the server starts.
+// Sizes and creates shared memory when the server starts.
 
-#include "board/memory.h"
+#include "shmem/memory.h"
 
 #include "settings.h"
 
-namespace testpool::board {
+namespace testpool::shmem {
 
 Memory* memory;
 LWLock* lock;
@@ -16,10 +16,16 @@ constexpr const char* name = "testpool";
 shmem_request_hook_type earlier_request;
 shmem_startup_hook_type earlier_startup;
 
-Size seats_at() { return MAXALIGN(sizeof(Memory)); }
-Size leases_at() { return seats_at() + MAXALIGN(mul_size(sizeof(Seat), MaxBackends)); }
-Size desks_at() { return leases_at() + MAXALIGN(mul_size(sizeof(Lease), settings::max_databases)); }
-Size starts_at() { return desks_at() + MAXALIGN(mul_size(sizeof(Desk), settings::workers)); }
+Size request_slots_at() { return MAXALIGN(sizeof(Memory)); }
+Size leases_at() {
+    return request_slots_at() + MAXALIGN(mul_size(sizeof(RequestSlot), MaxBackends));
+}
+Size worker_slots_at() {
+    return leases_at() + MAXALIGN(mul_size(sizeof(Lease), settings::max_databases));
+}
+Size starts_at() {
+    return worker_slots_at() + MAXALIGN(mul_size(sizeof(WorkerSlot), settings::workers));
+}
 Size tallies_at() { return starts_at() + MAXALIGN(mul_size(sizeof(Start), settings::workers + 1)); }
 // One for each template that has a database, and for those that are remembered.
 int tally_room() { return settings::max_databases + remembered_templates; }
@@ -44,14 +50,14 @@ void startup() {
     memory = static_cast<Memory*>(ShmemInitStruct(name, size(), &found));
     if (!found) {
         memset(static_cast<void*>(memory), 0, size());
-        memory->seats = MaxBackends;
+        memory->request_slots = MaxBackends;
         memory->lease_room = settings::max_databases;
-        memory->desks = settings::workers;
-        memory->steward_left = GetCurrentTimestamp();  // it is about to come
+        memory->workers = settings::workers;
+        memory->launcher_left = GetCurrentTimestamp();  // it is about to come
         memory->tallies = tally_room();
-        for (Desk& desk : all_desks()) {
-            pg_atomic_init_u32(&desk.doing, 0);
-            pg_atomic_init_u64(&desk.written, 0);
+        for (WorkerSlot& worker : worker_slots()) {
+            pg_atomic_init_u32(&worker.doing, 0);
+            pg_atomic_init_u64(&worker.written, 0);
         }
     }
     lock = &GetNamedLWLockTranche(name)->lock;
@@ -60,10 +66,14 @@ void startup() {
 
 }  // namespace
 
-std::span<Seat> seats() { return part<Seat>(seats_at(), memory->seats); }
+std::span<RequestSlot> request_slots() {
+    return part<RequestSlot>(request_slots_at(), memory->request_slots);
+}
 std::span<Lease> leases() { return part<Lease>(leases_at(), memory->lease_room); }
-std::span<Desk> all_desks() { return part<Desk>(desks_at(), memory->desks); }
-std::span<Start> starts() { return part<Start>(starts_at(), memory->desks + 1); }
+std::span<WorkerSlot> worker_slots() {
+    return part<WorkerSlot>(worker_slots_at(), memory->workers);
+}
+std::span<Start> starts() { return part<Start>(starts_at(), memory->workers + 1); }
 std::span<Tally> tallies() { return part<Tally>(tallies_at(), memory->tallies); }
 
 void copy_text(char* field, size_t size, const char* text) {
@@ -80,4 +90,4 @@ void define() {
     shmem_startup_hook = startup;
 }
 
-}  // namespace testpool::board
+}  // namespace testpool::shmem

@@ -1,9 +1,9 @@
 // Leases: which databases clients may be in, and when somebody was last there. Sessions read them
-// to check a release without asking the steward; only the steward adds and removes.
+// to check a release without asking the launcher; only the launcher adds and removes.
 
-#include "board/memory.h"
+#include "shmem/memory.h"
 
-namespace testpool::board {
+namespace testpool::shmem {
 
 namespace {
 
@@ -35,7 +35,7 @@ Lease* on_database(Oid oid) {
     return nullptr;
 }
 
-/// Runs while the process is still listed as being in its database; the steward allows for that.
+/// Runs while the process is still listed as being in its database; the launcher allows for that.
 void depart(int /*code*/, Datum /*argument*/) {
     // Who was refused on the way in was never there.
     if (!OidIsValid(MyDatabaseId) || !IsNormalProcessingMode()) return;
@@ -44,7 +44,7 @@ void depart(int /*code*/, Datum /*argument*/) {
         if (lease == nullptr) return;
         lease->last_seen = GetCurrentTimestamp();  // one aligned word: no reader sees half of it
         lease->arrival = 0;
-        if (lease->orphaned) wake_steward();
+        if (lease->orphaned) wake_launcher();
     });
 }
 
@@ -60,13 +60,13 @@ void orphan_leases(const Session& session) {
 
 void watch_departure() { on_shmem_exit(depart, 0); }
 
-bool expect(const char* database) {
+bool await_client(const char* database) {
     return locked(LW_SHARED, [&] {
         Lease* lease = named(database);
         if (lease == nullptr) return true;
         if (lease->end != LeaseEnd::none) return false;
         // One aligned word, as above; abandon() waits until it is written.
-        lease->expected = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), arrival_ms);
+        lease->awaited_until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), arrival_ms);
         return true;
     });
 }
@@ -93,11 +93,11 @@ bool find_lease_on(Oid oid, Lease* lease) {
 
 int own_leases(Lease* found, int room) {
     return locked(LW_SHARED, [&] {
-        const Seat& seat = seats()[compat::process_number()];
-        if (!seat.watched) return 0;
+        const RequestSlot& slot = request_slots()[compat::process_number()];
+        if (!slot.watched) return 0;
         int count = 0;
         for (const Lease& each : taken())
-            if (each.session == seat.session && each.kind == LeaseKind::lease &&
+            if (each.session == slot.session && each.kind == LeaseKind::lease &&
                 each.end == LeaseEnd::none && count < room)
                 found[count++] = each;
         return count;
@@ -110,7 +110,7 @@ void end_lease(LeaseKey key, LeaseEnd end) {
         if (lease == nullptr) return;
         if (lease->kind == LeaseKind::kept && end == LeaseEnd::rolled_back) return;
         lease->end = end;
-        wake_steward();
+        wake_launcher();
     });
 }
 
@@ -137,7 +137,7 @@ bool put_lease(const Lease& lease) {
         place->arrival = earlier.arrival;
         place->last_seen = std::max(earlier.last_seen, lease.last_seen);
         if (place->last_seen == 0) place->last_seen = GetCurrentTimestamp();
-        place->expected = std::max(earlier.expected, lease.expected);
+        place->awaited_until = std::max(earlier.awaited_until, lease.awaited_until);
         return true;
     });
 }
@@ -169,7 +169,7 @@ bool abandon(const Lease& seen) {
     return locked(LW_EXCLUSIVE, [&] {
         Lease* lease = with_key(seen.key);
         if (lease == nullptr || lease->last_seen != seen.last_seen ||
-            lease->expected != seen.expected)
+            lease->awaited_until != seen.awaited_until)
             return false;
         lease->end = LeaseEnd::abandoned;
         return true;
@@ -205,4 +205,4 @@ int ending_lease(int index, Lease* lease) {
 
 int lease_room() { return memory->lease_room; }
 
-}  // namespace testpool::board
+}  // namespace testpool::shmem

@@ -1,11 +1,11 @@
-// Tallies: counted by the steward, read by anybody.
+// Tallies: counted by the launcher, read by anybody.
 
-#include "board/memory.h"
 #include "settings.h"
+#include "shmem/memory.h"
 
 #include <cmath>
 
-namespace testpool::board {
+namespace testpool::shmem {
 
 namespace {
 
@@ -147,7 +147,7 @@ void reset_tallies() {
                 tally.gauges = now;
                 tally.used_at = used_at;
             }
-        wake_steward();  // pools may shrink
+        wake_launcher();  // pools may shrink
     });
 }
 
@@ -196,4 +196,4 @@ void note_used(int32 of) {
     change(of, [&](Tally& tally) { tally.used_at = now; });
 }
 
-}  // namespace testpool::board
+}  // namespace testpool::shmem

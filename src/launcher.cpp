@@ -1,6 +1,6 @@
-// The steward: the one process that owns the state. It sleeps until a session asks, a lease ends, a
-// worker is done or something is due; then it looks at all of it again, in one order, and
-// sleeps. Start-up, recovery after a crash and every day are the same path.
+// The launcher: the one process that owns the state. It sleeps until a session asks, a lease ends,
+// a worker is done or something is due; then it looks at all of it again, in one order, and sleeps.
+// Start-up, recovery after a crash and every day are the same path.
 
 #include "catalog.h"
 #include "errors.h"
@@ -14,7 +14,7 @@
 #include "start.h"
 #include "trouble.h"
 
-namespace testpool::steward {
+namespace testpool::launcher {
 
 namespace {
 
@@ -85,7 +85,7 @@ void hurry() {
 void hurry_for_newcomers() {
     Request request;
     bool came = false;
-    for (; board::next_request(newest_ticket, &request); newest_ticket = request.ticket)
+    for (; shmem::next_request(newest_ticket, &request); newest_ticket = request.ticket)
         came = true;
     if (came) hurry();
 }
@@ -95,9 +95,9 @@ void hurry_for_newcomers() {
 void refuse_requests() {
     look_again(reading.until());
     Request request;
-    for (uint64 ticket = 0; board::next_request(ticket, &request); ticket = request.ticket)
+    for (uint64 ticket = 0; shmem::next_request(ticket, &request); ticket = request.ticket)
         if (request.deadline <= GetCurrentTimestamp())
-            board::reply(request.ticket, *reading.failure());
+            shmem::reply(request.ticket, *reading.failure());
         else
             look_again(request.deadline);
 }
@@ -113,12 +113,12 @@ void take_over(State& fresh) {
     log_line(LOG,
              "%d leases have no place in shared memory yet, which has %d: raise "
              "testpool.max_databases and restart, or release databases",
-             state.unposted, board::lease_room());
+             state.unposted, shmem::lease_room());
 }
 
 /// True once memory is what the tables say.
 bool read_state() {
-    if (board::catalog_announced()) stale = true;
+    if (shmem::catalog_announced()) stale = true;
     if (!stale) return true;
     if (reading.pauses()) return false;
     State fresh = empty_state();
@@ -144,10 +144,10 @@ bool read_state() {
 ErrorData* note_finished_jobs() {
     Job job;
     Outcome outcome;
-    for (int desk = 0; desk < board::desks(); desk++) {
-        if (!board::take_done(desk, &job, &outcome)) continue;
+    for (int worker = 0; worker < shmem::workers(); worker++) {
+        if (!shmem::take_done(worker, &job, &outcome)) continue;
         TESTPOOL_POINT("job-taken");
-        if (ErrorData* failure = change([&] { pool::job_done(state, desk, job, outcome); }))
+        if (ErrorData* failure = change([&] { pool::job_done(state, worker, job, outcome); }))
             return failure;
     }
     return nullptr;
@@ -155,8 +155,8 @@ ErrorData* note_finished_jobs() {
 
 ErrorData* end_leases() {
     Lease lease;
-    int at = board::lease_room();
-    while ((at = board::ending_lease(at, &lease)) >= 0) {
+    int at = shmem::lease_room();
+    while ((at = shmem::ending_lease(at, &lease)) >= 0) {
         if (!pool::may_be_over(state, lease)) continue;
         if (ErrorData* failure = change([&] { pool::end_if_over(state, lease); })) return failure;
     }
@@ -186,7 +186,7 @@ void serve(const Request& request) {
         reply = cause != nullptr ? *cause : errors::as_reply(*failure);
     }
     if (reply) TESTPOOL_POINT("request-served");
-    if (!reply || board::reply(request.ticket, *reply)) return;
+    if (!reply || shmem::reply(request.ticket, *reply)) return;
     change([&] { pool::take_back(state, *reply); });  // nobody was there to hear it
 }
 
@@ -195,7 +195,7 @@ void serve_all() {
     pool::forget_waiting(state);
     Request request;
     for (bool builders : {true, false})
-        for (uint64 ticket = 0; board::next_request(ticket, &request); ticket = request.ticket) {
+        for (uint64 ticket = 0; shmem::next_request(ticket, &request); ticket = request.ticket) {
             if (stale) return;
             if ((request.verb == Verb::init_template) == builders) serve(request);
         }
@@ -208,11 +208,11 @@ ErrorData* keep_within_bounds() {
 
 ErrorData* hand_out_work() {
     ErrorData* failure = change([] { pool::take_stock(state); });
-    for (int desk = 0; desk < board::desks() && failure == nullptr; desk++) {
-        if (!board::desk_idle(desk)) continue;
+    for (int worker = 0; worker < shmem::workers() && failure == nullptr; worker++) {
+        if (!shmem::worker_idle(worker)) continue;
         std::optional<Job> job;
-        failure = change([&] { job = pool::next_job(state, desk); });
-        if (failure == nullptr && job) board::assign(desk, *job);
+        failure = change([&] { job = pool::next_job(state, worker); });
+        if (failure == nullptr && job) shmem::assign(worker, *job);
     }
     return failure;
 }
@@ -255,7 +255,7 @@ long time_to_sleep() {
 void sleep() {
     if (serve_interrupts()) return hurry();  // it may have had its wake-up consumed
     WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, time_to_sleep(),
-              compat::wait_event("TestpoolStewardMain"));
+              compat::wait_event("TestpoolLauncherMain"));
     ResetLatch(MyLatch);
     if (serve_interrupts()) hurry();
 }
@@ -279,17 +279,17 @@ void pin_settings() {
 
 }  // namespace
 
-}  // namespace testpool::steward
+}  // namespace testpool::launcher
 
-extern "C" PGDLLEXPORT void testpool_steward_main(Datum argument);
+extern "C" PGDLLEXPORT void testpool_launcher_main(Datum argument);
 
-void testpool_steward_main(Datum /*argument*/) {
+void testpool_launcher_main(Datum /*argument*/) {
     using namespace testpool;
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
-    steward::pin_settings();
+    launcher::pin_settings();
     start::connect(0);
-    board::steward_enters();
-    steward::run();
+    shmem::launcher_enters();
+    launcher::run();
 }

@@ -1,7 +1,7 @@
-// Visitors: short-lived processes that do something inside a database that refuses connections.
-// What they run is written here in full: a visited database may contain anything.
+// Vacuum workers: short-lived processes that do something inside a database that refuses
+// connections. What they run is written here in full: a database may contain anything.
 
-#include "visitor.h"
+#include "vacuum_worker.h"
 
 #include "errors.h"
 #include "pg/pinned.h"
@@ -9,7 +9,7 @@
 #include "pg/utility.h"
 #include "vacuum.h"
 
-namespace testpool::visitor {
+namespace testpool::vacuum_worker {
 
 namespace {
 
@@ -69,25 +69,25 @@ void drop_subscriptions() {
     });
 }
 
-void do_visit(Visit visit, Outcome& outcome) {
-    switch (visit) {
-        case Visit::vacuum:
+void perform(VacuumTask task, Outcome& outcome) {
+    switch (task) {
+        case VacuumTask::vacuum:
             return vacuum::everything(outcome);
-        case Visit::freeze:
+        case VacuumTask::freeze:
             return vacuum::freeze_everything();
-        case Visit::freeze_catalogs:
+        case VacuumTask::freeze_catalogs:
             return vacuum::catalogs();
-        case Visit::evict:
+        case VacuumTask::evict:
             roll_back_prepared();
             drop_subscriptions();
             return;
-        case Visit::connect:  // PostgreSQL has made the relation-cache file by now
-        case Visit::none:
+        case VacuumTask::connect:  // PostgreSQL has made the relation-cache file by now
+        case VacuumTask::none:
             return;
     }
 }
 
-/// The database that was visited may have another encoding than this one.
+/// The database may have another encoding than this one.
 void make_readable(char* text) {
     if (pg_verifymbstr(text, static_cast<int>(strlen(text)), true)) return;
     std::replace_if(
@@ -96,19 +96,20 @@ void make_readable(char* text) {
 
 }  // namespace
 
-Outcome visit(int desk, Oid database, Visit visit) {
-    board::set_visit(desk, visit);
+Outcome run(int worker, Oid database, VacuumTask task) {
+    shmem::set_vacuum_task(worker, task);
     BackgroundWorker process{};
     process.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
     process.bgw_start_time = BgWorkerStart_RecoveryFinished;
     process.bgw_restart_time = BGW_NEVER_RESTART;
     process.bgw_notify_pid = MyProcPid;
-    process.bgw_main_arg = Int32GetDatum(desk);
+    process.bgw_main_arg = Int32GetDatum(worker);
     memcpy(process.bgw_extra, &database, sizeof(database));
     strlcpy(process.bgw_library_name, "testpool", sizeof(process.bgw_library_name));
-    strlcpy(process.bgw_function_name, "testpool_visitor_main", sizeof(process.bgw_function_name));
-    strlcpy(process.bgw_type, "testpool visitor", sizeof(process.bgw_type));
-    snprintf(process.bgw_name, sizeof(process.bgw_name), "testpool visitor of database %u",
+    strlcpy(process.bgw_function_name, "testpool_vacuum_worker_main",
+            sizeof(process.bgw_function_name));
+    strlcpy(process.bgw_type, "testpool vacuum worker", sizeof(process.bgw_type));
+    snprintf(process.bgw_name, sizeof(process.bgw_name), "testpool vacuum worker of database %u",
              database);
     BackgroundWorkerHandle* handle = nullptr;
     if (!RegisterDynamicBackgroundWorker(&process, &handle))
@@ -116,7 +117,7 @@ Outcome visit(int desk, Oid database, Visit visit) {
                         errmsg("no background worker is free for database %u", database),
                         errhint("Raise max_worker_processes.")));
     WaitForBackgroundWorkerShutdown(handle);
-    Outcome outcome = board::visit_outcome(desk);
+    Outcome outcome = shmem::vacuum_outcome(worker);
     make_readable(outcome.message);
     make_readable(outcome.unanalyzed_why);
     if (outcome.sqlstate != 0)
@@ -124,20 +125,21 @@ Outcome visit(int desk, Oid database, Visit visit) {
     return outcome;
 }
 
-}  // namespace testpool::visitor
+}  // namespace testpool::vacuum_worker
 
-extern "C" PGDLLEXPORT void testpool_visitor_main(Datum argument);
+extern "C" PGDLLEXPORT void testpool_vacuum_worker_main(Datum argument);
 
-void testpool_visitor_main(Datum argument) {
+void testpool_vacuum_worker_main(Datum argument) {
     using namespace testpool;
-    int desk = DatumGetInt32(argument);
+    int worker = DatumGetInt32(argument);
     Oid database = InvalidOid;
     memcpy(&database, MyBgworkerEntry->bgw_extra, sizeof(database));
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
-    visitor::pin_settings();
+    vacuum_worker::pin_settings();
     BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, BGWORKER_BYPASS_ALLOWCONN);
     Outcome outcome{};
-    ErrorData* failure = attempt([&] { visitor::do_visit(board::visit_of(desk), outcome); });
-    board::finish_visit(desk, failure != nullptr ? errors::as_outcome(failure) : outcome);
+    ErrorData* failure =
+        attempt([&] { vacuum_worker::perform(shmem::vacuum_task_of(worker), outcome); });
+    shmem::finish_vacuum_task(worker, failure != nullptr ? errors::as_outcome(failure) : outcome);
 }

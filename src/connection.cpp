@@ -1,17 +1,18 @@
-// The door: what happens to a client between its authentication and the look-up of its database.
-// Whoever connects to a template's name and a token, as in `orders~test_17`, is to find a clone of
-// that template under that name. The session asks the steward for it and waits, as acquire() does;
-// then PostgreSQL looks the name up as usual. At this point there is a transaction, and the shared
-// catalogs can be read; no role and no database is chosen, and an ERROR ends the connection.
+// The connection hook: what happens to a client between its authentication and the look-up of its
+// database. Whoever connects to a template's name and a token, as in `orders~test_17`, is to find a
+// clone of that template under that name. The session asks the launcher for it and waits, as
+// acquire() does; then PostgreSQL looks the name up as usual. At this point there is a transaction,
+// and the shared catalogs can be read; no role and no database is chosen, and an ERROR ends the
+// connection.
 
-#include "door.h"
+#include "connection.h"
 
 #include "database.h"
 #include "live/gate.h"
 #include "session.h"
 #include "settings.h"
 
-namespace testpool::door {
+namespace testpool::connection {
 
 namespace {
 
@@ -85,7 +86,7 @@ void ask_for(const Port& port, size_t name_length) {
 bool may_enter(const Port& port) {
     Lease lease;
     Request request{};
-    return !board::find_lease(port.database_name, &lease) || !OidIsValid(lease.oid) ||
+    return !shmem::find_lease(port.database_name, &lease) || !OidIsValid(lease.oid) ||
            (set_role(request, port.user_name) && compat::may_connect(lease.oid, request.role));
 }
 
@@ -94,17 +95,17 @@ void admit(const Port& port) {
     size_t length = settings::connect ? template_part(name) : 0;
     if (length == 0 || RecoveryInProgress()) return;
     Lease lease;
-    if (was_cut(name) && (board::find_lease(name, &lease) || !database::is_open(name)))
+    if (was_cut(name) && (shmem::find_lease(name, &lease) || !database::is_open(name)))
         too_long(name);
     if (!may_enter(port)) return;
-    if (board::expect(name) && database::is_open(name)) return;
+    if (shmem::await_client(name) && database::is_open(name)) return;
     ask_for(port, length);
 }
 
 void after_authentication(Port* port, int status) {
     if (earlier_authentication != nullptr) earlier_authentication(port, status);
     if (status != STATUS_OK) return;
-    board::watch_departure();
+    shmem::watch_departure();
     gate::enter();
     admit(*port);
 }
@@ -116,4 +117,4 @@ void define() {
     ClientAuthentication_hook = after_authentication;
 }
 
-}  // namespace testpool::door
+}  // namespace testpool::connection

@@ -1,9 +1,9 @@
 // Tallies: what happened in the pool of each template since the server started, or since somebody
-// reset them. The steward counts; anybody reads, without asking it.
+// reset them. The launcher counts; anybody reads, without asking it.
 #pragma once
 
-#include "board/board.h"
 #include "histogram.h"
+#include "shmem/shmem.h"
 
 namespace testpool {
 
@@ -65,7 +65,7 @@ struct Tally {
     char refusal[256];
 };
 
-namespace board {
+namespace shmem {
 
 /// Counts for a template; forgotten if there is no room for another one.
 void count(int32 of, Count what, int64 number = 1);
@@ -99,6 +99,6 @@ Usage usage_of(int32 of);
 /// A template was asked for.
 void note_used(int32 of);
 
-}  // namespace board
+}  // namespace shmem
 
 }  // namespace testpool

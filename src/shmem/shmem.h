@@ -1,9 +1,9 @@
-// The board: shared memory, where processes leave word for each other. It holds only what is
+// Shared memory, where processes leave word for each other. It holds only what is
 // true while the server runs; what must survive a restart is in the catalog.
 //
-//   seat   one for each server process: a session's request to the steward, and the reply
+//   request slot   one for each server process: a session's request to the launcher, and the reply
 //   lease  one for each database that clients may be in: whose it is, when someone last left it
-//   desk   one for each worker: the job it has, and how that ended
+//   worker slot    one for each worker: the job it has, and how that ended
 //   tally  one for each template: what was counted (tally.h)
 #pragma once
 
@@ -21,14 +21,14 @@ enum class Verb : uint8 {
     finalize,
     discard,
     acquire,
-    release,  // only asked when the lease is not on the board: the answer says why
+    release,  // only asked when the lease is not in shared memory: the answer says why
     recreate,
     rewind,  // under the sessions that are in the database
     keep,
     diff,
     prewarm,
     reset,
-    connect,  // a client has authenticated and wants a database of a name: see door.h
+    connect,  // a client has authenticated and wants a database of a name: see connection.h
     alias,
     renew,
     knows,  // is that database, by OID, one of testpool's?
@@ -47,7 +47,7 @@ struct Request {
     bool has_base;
     bool has_text;
     bool superuser;
-    bool accepted;  // the steward's note: begun, not yet answered
+    bool accepted;  // the launcher's note: begun, not yet answered
     int64 lease;    // the same: which lease that is about; see LeaseKey
     Oid oid;        // of a database
     Oid role;
@@ -96,12 +96,12 @@ struct Lease {
     Session session;
     LeaseKind kind;
     LeaseEnd end;
-    bool orphaned;          // its session is gone: the steward wants to hear who leaves
-    bool detached;          // it was never its session's: `grace` counts from the last visit
-    int32 grace;            // ms
-    TimestampTz arrival;    // no sooner is it over, unless somebody has been there
-    TimestampTz last_seen;  // when its session, or one in the database, was last known there
-    TimestampTz expected;   // a client was let in, and is there by then
+    bool orphaned;              // its session is gone: the launcher wants to hear who leaves
+    bool detached;              // it was never its session's: `grace` counts from the last visit
+    int32 grace;                // ms
+    TimestampTz arrival;        // no sooner is it over, unless somebody has been there
+    TimestampTz last_seen;      // when its session, or one in the database, was last known there
+    TimestampTz awaited_until;  // a client was let in, and is there by then
 };
 
 enum class Task : uint8 { none, create, drop, seal, rewind, reseal };
@@ -119,7 +119,7 @@ enum class Phase : uint8 {
     vacuuming,
     dropping,
 };
-enum class Visit : uint8 {
+enum class VacuumTask : uint8 {
     none,
     vacuum,           // freeze and analyze
     freeze,           // without new statistics
@@ -164,7 +164,7 @@ struct Job {
     uint64 barrier;     // that an earlier try waited for; 0: none
 };
 
-/// How a job, or a visit to a database, ended.
+/// How a job, or a vacuum worker, ended.
 struct Outcome {
     int sqlstate;     // 0: success
     uint64 barrier;   // not 0: the rewind is to be tried again when all have answered it
@@ -194,22 +194,22 @@ struct Progress {
     TimestampTz since;
 };
 
-namespace board {
+namespace shmem {
 
 /// Registers the hooks that size and create the shared memory; called once, by _PG_init.
 void define();
 
 // --- sessions -----------------------------------------------------------------------------
 
-/// Posts this process's request, wakes the steward, and returns the request's ticket.
+/// Posts this process's request, wakes the launcher, and returns the request's ticket.
 uint64 post(const Request& request);
-/// True once the reply is there; copies it out. The seat stays taken until leave().
+/// True once the reply is there; copies it out. The slot stays taken until leave().
 bool answered(Reply* reply);
-/// Frees this process's seat. Returns what the reply granted if one stood there, else 0.
+/// Frees this process's slot. Returns what the reply granted if one stood there, else 0.
 LeaseKey leave();
-/// False if no steward has been running for a while.
-bool steward_alive();
-/// Has this process wake the steward when it ends, because it asked for something.
+/// False if no launcher has been running for a while.
+bool launcher_alive();
+/// Has this process wake the launcher when it ends, because it asked for something.
 void watch_session();
 /// This process's session is over, as if it had ended, and another begins in the same process.
 void begin_session_anew();
@@ -222,19 +222,19 @@ bool is_handed_out(Oid database);
 bool find_lease_on(Oid oid, Lease* lease);
 /// All leases of this process's session into `leases`, at most `room`; returns their number.
 int own_leases(Lease* leases, int room);
-/// Ends a lease, and wakes the steward. Cannot fail.
+/// Ends a lease, and wakes the launcher. Cannot fail.
 void end_lease(LeaseKey key, LeaseEnd end);
 /// Has this process, a client's, stamp the leased database that it leaves.
 void watch_departure();
 /// Lets a client on its way into that database: its lease, if there is one, is not given up before
 /// the client is there. False if the lease has ended.
-bool expect(const char* database);
-/// Tells the steward that the tables have been created: look again.
+bool await_client(const char* database);
+/// Tells the launcher that the tables have been created: look again.
 void announce_catalog();
 
-// --- the steward --------------------------------------------------------------------------
+// --- the launcher --------------------------------------------------------------------------
 
-void steward_enters();
+void launcher_enters();
 /// True once after announce_catalog().
 bool catalog_announced();
 /// Copies a waiting request, the one with the lowest ticket above `after`; false: no more.
@@ -255,7 +255,7 @@ bool abandon(const Lease& seen);
 /// Makes the lease that of the request's session, or detaches it from that: its graces begin anew.
 /// False if it has ended.
 [[nodiscard]] bool hold(LeaseKey key, const Request& request);
-/// As end_lease(), for the steward itself: it need not be woken.
+/// As end_lease(), for the launcher itself: it need not be woken.
 void close_lease(LeaseKey key);
 /// Copies the lease at that index; false if there is none.
 bool lease_at(int index, Lease* lease);
@@ -264,38 +264,38 @@ bool lease_at(int index, Lease* lease);
 int ending_lease(int index, Lease* lease);
 int lease_room();
 
-int desks();
-bool desk_idle(int desk);
-void assign(int desk, const Job& job);
-/// If the job at that desk is done, copies it and clears the desk.
-bool take_done(int desk, Job* job, Outcome* outcome);
-/// The job at that desk; its task is none if there is none.
-Job job_at(int desk);
+int workers();
+bool worker_idle(int worker);
+void assign(int worker, const Job& job);
+/// If the job in that slot is done, copies it and clears the slot.
+bool take_done(int worker, Job* job, Outcome* outcome);
+/// The job in that slot; its task is none if there is none.
+Job job_at(int worker);
 /// For whoever asks.
-Progress progress_at(int desk);
+Progress progress_at(int worker);
 
 // --- starts ------------------------------------------------------------------------------
 
-/// Notes that the steward, 0, or the worker at desk n - 1 comes up; returns how often in a row it
-/// has failed to, or 0 if somebody asks for something. Until its end a start is woken when somebody
-/// does.
+/// Notes that the launcher, 0, or the worker of slot n - 1 comes up; returns how often in a row
+/// it has failed to, or 0 if somebody asks for something. Until its end a start is woken when
+/// somebody does.
 int begin_start(int process);
 void end_start(int process);
 
 // --- workers ------------------------------------------------------------------------------
 
-void worker_enters(int desk);
+void worker_enters(int worker);
 /// True if there is a job; it is then marked as running.
-bool take_job(int desk, Job* job);
-void finish_job(int desk, const Outcome& outcome);
+bool take_job(int worker, Job* job);
+void finish_job(int worker, const Outcome& outcome);
 /// Tells how far this process, a worker, has come with its job. In any other it does nothing.
 void report(Phase phase);
 void report_bytes(int64 bytes);
-void set_visit(int desk, Visit visit);
-Visit visit_of(int desk);
-void finish_visit(int desk, const Outcome& outcome);
-Outcome visit_outcome(int desk);
+void set_vacuum_task(int worker, VacuumTask task);
+VacuumTask vacuum_task_of(int worker);
+void finish_vacuum_task(int worker, const Outcome& outcome);
+Outcome vacuum_outcome(int worker);
 
-}  // namespace board
+}  // namespace shmem
 
 }  // namespace testpool

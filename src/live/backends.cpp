@@ -19,7 +19,7 @@ bool past_return = false;
 /// have given back their lock on the database.
 template <class Each>
 void each_inside(Oid database, Each each) {
-    for (int i = 0; i < memory->seats; i++) {
+    for (int i = 0; i < memory->slots; i++) {
         PGPROC* process = &ProcGlobal->allProcs[i];
         if (process->databaseId != database || process == MyProc) continue;
         int pid = process->pid;
@@ -48,7 +48,7 @@ Doing doing(PGPROC& process, int pid) {
 }
 
 bool is_waiting(int number) {
-    return locked(LW_SHARED, [&] { return seats()[number].waiting; });
+    return locked(LW_SHARED, [&] { return slots()[number].waiting; });
 }
 
 /// Who is in the database, and cannot be while it is put back.
@@ -76,8 +76,8 @@ void note(int pid, End why, Ended& ended) {
 }
 
 void end_client(int number, int pid, End why, Ended& ended) {
-    if (seats()[number].end == End::none) {
-        seats()[number].end = why;
+    if (slots()[number].end == End::none) {
+        slots()[number].end = why;
         note(pid, why, ended);
     }
     kill(pid, SIGTERM);
@@ -93,7 +93,7 @@ void end_stranger(int pid, Ended& ended) {
 Left look_at_all(Oid database, bool late, Ended& ended) {
     Left left;
     each_inside(database, [&](PGPROC& process, int number, int pid) {
-        if (!seats()[number].client) {
+        if (!slots()[number].client) {
             left.strangers++;
             return;
         }
@@ -109,7 +109,7 @@ Left look_at_all(Oid database, bool late, Ended& ended) {
 /// A parallel worker ends with its leader's statement.
 void end_strangers(Oid database, Ended& ended) {
     each_inside(database, [&](PGPROC& /*process*/, int number, int pid) {
-        if (!seats()[number].client) end_stranger(pid, ended);
+        if (!slots()[number].client) end_stranger(pid, ended);
     });
 }
 
@@ -129,7 +129,7 @@ void set(Oid database, Position position) {
 
 void wake(Oid database) {
     each_inside(database, [](PGPROC& process, int number, int /*pid*/) {
-        if (seats()[number].waiting) SetLatch(&process.procLatch);
+        if (slots()[number].waiting) SetLatch(&process.procLatch);
     });
 }
 
@@ -199,7 +199,7 @@ void announce_end(Oid database, const char* why) {
         strlcpy(gate->why, why, sizeof(gate->why));
     });
     each_inside(database, [](PGPROC& /*process*/, int number, int /*pid*/) {
-        if (seats()[number].end == End::none) seats()[number].end = End::cloned;
+        if (slots()[number].end == End::none) slots()[number].end = End::cloned;
     });
 }
 
@@ -228,7 +228,7 @@ void forget(Oid database) {
     });
 }
 
-void keeper_ends() {
+void shutter_ends() {
     if (!OidIsValid(kept)) return;
     Oid database = kept;
     kept = InvalidOid;

@@ -1,9 +1,9 @@
 // Starts: a process that cannot even connect is started again by the postmaster within a second. It
 // waits here first, longer each time; whoever would be glad of it wakes it.
 
-#include "board/memory.h"
+#include "shmem/memory.h"
 
-namespace testpool::board {
+namespace testpool::shmem {
 
 namespace {
 
@@ -12,8 +12,9 @@ void stops_waiting(int /*code*/, Datum argument) {
 }
 
 bool somebody_asks() {
-    return memory->catalog_announced || std::ranges::any_of(seats(), [](const Seat& seat) {
-               return seat.phase == SeatPhase::posted;
+    return memory->catalog_announced ||
+           std::ranges::any_of(request_slots(), [](const RequestSlot& slot) {
+               return slot.phase == RequestPhase::posted;
            });
 }
 
@@ -33,7 +34,7 @@ void end_start(int process) {
     locked(LW_EXCLUSIVE, [&] { starts()[process] = {}; });
 }
 
-void steward_started() {
+void launcher_started() {
     for (Start& start : starts()) start.failures = 0;
     wake_starting();
 }
@@ -43,4 +44,4 @@ void wake_starting() {
         if (start.latch != nullptr) SetLatch(start.latch);
 }
 
-}  // namespace testpool::board
+}  // namespace testpool::shmem

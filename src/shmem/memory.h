@@ -1,14 +1,14 @@
-// How the board lies in shared memory. Only the files of this folder see it.
+// How what processes share lies in memory. Only the files of this folder see it.
 #pragma once
 
-#include "board/tally.h"
+#include "shmem/tally.h"
 
-namespace testpool::board {
+namespace testpool::shmem {
 
-enum class SeatPhase : uint8 { idle, posted, answered };
+enum class RequestPhase : uint8 { idle, posted, answered };
 
-struct Seat {
-    SeatPhase phase;
+struct RequestSlot {
+    RequestPhase phase;
     bool watched;  // `session` is alive and tells when it ends
     Session session;
     Latch* latch;
@@ -16,7 +16,7 @@ struct Seat {
     Reply reply;
 };
 
-struct Desk {
+struct WorkerSlot {
     JobPhase phase;
     Latch* latch;
     int pid;
@@ -25,38 +25,38 @@ struct Desk {
     pg_atomic_uint32 doing;  // a Phase: written without the lock, like the next
     pg_atomic_uint64 written;
     Outcome outcome;
-    Visit visit;
-    Outcome visit_outcome;
+    VacuumTask vacuum_task;
+    Outcome vacuum_outcome;
 };
 
-/// How a process of ours, the steward or the worker at desk n - 1, has come up lately.
+/// How a process of ours, the launcher or the worker of slot n - 1, has come up lately.
 struct Start {
     int failures;  // in a row
     Latch* latch;  // while it waits before it tries again
 };
 
-/// Followed in memory by the seats, the leases, the desks, the starts and the tallies. All of it is
-/// guarded by one lock, which is held for a few copies at most, never across anything that can wait
-/// or raise.
+/// Followed in memory by the request slots, the leases, the worker slots, the starts and the
+/// tallies. All of it is guarded by one lock, which is held for a few copies at most, never across
+/// anything that can wait or raise.
 struct Memory {
-    Latch* steward;  // nullptr: not running
-    TimestampTz steward_left;
+    Latch* launcher;  // nullptr: not running
+    TimestampTz launcher_left;
     bool catalog_announced;
     uint64 last_ticket;
     TimestampTz last_moment;  // of a lease or claim
-    int seats;
+    int request_slots;
     int lease_room;
     int leases;  // the first so many are taken
-    int desks;
+    int workers;
     int tallies;
 };
 
 extern Memory* memory;
 extern LWLock* lock;
 
-std::span<Seat> seats();
+std::span<RequestSlot> request_slots();
 std::span<Lease> leases();  // the room for leases, used or not
-std::span<Desk> all_desks();
+std::span<WorkerSlot> worker_slots();
 std::span<Start> starts();
 std::span<Tally> tallies();
 
@@ -80,16 +80,16 @@ auto locked(LWLockMode mode, Work work) {
 }
 
 /// There is a home database: workers that could not connect try at once; the lock must be held.
-void steward_started();
+void launcher_started();
 /// Wakes those of our processes that wait before they start again; the lock must be held.
 void wake_starting();
 
-/// Wakes the steward, also if it has yet to start; the lock must be held.
-inline void wake_steward() {
-    if (memory->steward != nullptr)
-        SetLatch(memory->steward);
+/// Wakes the launcher, also if it has yet to start; the lock must be held.
+inline void wake_launcher() {
+    if (memory->launcher != nullptr)
+        SetLatch(memory->launcher);
     else
         wake_starting();
 }
 
-}  // namespace testpool::board
+}  // namespace testpool::shmem

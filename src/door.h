@@ -1,9 +1,0 @@
-// The door: what happens to a client between its authentication and the look-up of its database.
-#pragma once
-
-namespace testpool::door {
-
-/// Registers the hook; called once, by _PG_init.
-void define();
-
-}  // namespace testpool::door
