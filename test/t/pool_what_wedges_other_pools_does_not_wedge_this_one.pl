@@ -1,6 +1,6 @@
 # What other services that hand out test databases lose, mix up or hang on, each tried here. Two more
-# of that kind have tests of their own: sessions_that_wait_are_woken.pl has 500 acquires race finalize,
-# and a_dead_builder_is_replaced.pl has builders die in every way.
+# of that kind have tests of their own: pool_sessions_that_wait_are_woken.pl has 500 acquires race finalize,
+# and template_a_dead_builder_is_replaced.pl has builders die in every way.
 use v5.20;
 use experimental 'signatures';
 use warnings FATAL => 'all';
