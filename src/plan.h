@@ -29,7 +29,7 @@ struct Chore {
 struct Pool {
     int ready;
     int cloning;                  // or being rewound: soon to be ready
-    int total;                    // databases in any state
+    int total;                    // databases that count towards pool_max
     int target;                   // how many clones to have ready when nobody waits
     int waiting;                  // sessions that wait for a clone
     std::uint64_t oldest_ticket;  // of those

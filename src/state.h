@@ -105,12 +105,13 @@ struct State {
     MemoryContext memory = nullptr;
     List* templates = NIL;
     List* databases = NIL;
-    TimestampTz look_again = 0;  // something is due then; 0: nothing is
-    List* awaited = NIL;         // names of databases that clients wait to connect to
-    TimestampTz used_at = 0;     // when somebody last acquired
-    bool drops_awaited = false;  // a session waits until something is dropped
-    bool copied_last = false;    // a large copy was begun later than a drop
-    int unposted = 0;            // leases and claims for which shared memory has no place
+    TimestampTz look_again = 0;     // something is due then; 0: nothing is
+    List* awaited = NIL;            // names of databases that clients wait to connect to
+    TimestampTz used_at = 0;        // when somebody last acquired
+    bool drops_awaited = false;     // a session waits until something is dropped
+    bool copied_last = false;       // a large copy was begun later than a drop
+    TimestampTz held_up_until = 0;  // drops were seen to wait for a process that does not answer
+    int unposted = 0;               // leases and claims for which shared memory has no place
 };
 
 /// A List of pointers as a range.

@@ -68,7 +68,10 @@ void let_go(int /*code*/, Datum /*argument*/) {
     LockReleaseSession(DEFAULT_LOCKMETHOD);
 }
 
-bool others_are_free() {
+/// Nobody waits, and if somebody comes another worker is free.
+bool may_dawdle() {
+    Request request;
+    if (shmem::next_request(0, &request)) return false;
     for (int worker = 0; worker < shmem::workers(); worker++)
         if (shmem::worker_idle(worker)) return true;
     return false;
@@ -89,6 +92,7 @@ void do_job(const Job& job, int worker) {
         uint64 barrier = outcome.barrier;
         outcome = errors::as_outcome(failure);
         outcome.barrier = barrier;
+        outcome.held_up = barrier::is_held_up();
         outcome.drifted =
             job.task == Task::rewind && failure->sqlerrcode == rewind::drifted_sqlstate;
         let_go(0, 0);
@@ -144,7 +148,7 @@ void testpool_worker_main(Datum argument) {
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
     worker::pin_settings();
-    barrier::define(worker::others_are_free);
+    barrier::define(worker::may_dawdle);
     int worker = DatumGetInt32(argument);
     start::connect(1 + worker);
     before_shmem_exit(worker::let_go, 0);

@@ -17,7 +17,7 @@ struct {
 
 Patience patience = Patience::little;
 int reminders = 0;
-bool (*others_are_free)() = nullptr;
+bool (*may_dawdle)() = nullptr;
 emit_log_hook_type earlier;
 
 void give_up() {
@@ -38,7 +38,7 @@ void notice(ErrorData* edata) {
     if (pid == nullptr) return;
     silent = {atoi(pid), GetCurrentTimestamp(), silent.given_up};
     bool may_wait = patience == Patience::much && ++reminders < most_reminders;
-    if (!may_wait || !others_are_free()) give_up();
+    if (!may_wait || !may_dawdle()) give_up();
 }
 
 /// Who it is, in words. Before a client is authenticated it has no user there, or no row.
@@ -64,8 +64,8 @@ bool is_there(int pid) { return kill(pid, 0) == 0; }
 
 }  // namespace
 
-void define(bool (*is_free)()) {
-    others_are_free = is_free;
+void define(bool (*may)()) {
+    may_dawdle = may;
     earlier = emit_log_hook;
     emit_log_hook = notice;
 }
@@ -74,12 +74,7 @@ void require_answers(Patience now) {
     patience = now;
     reminders = 0;
     silent.given_up = false;
-    if (silent.pid == 0 || patience == Patience::much) return;
-    TimestampTz again = TimestampTzPlusMilliseconds(silent.since, forget_ms);
-    if (!is_there(silent.pid) || GetCurrentTimestamp() > again) {
-        silent.pid = 0;
-        return;
-    }
+    if (patience == Patience::much || !is_held_up()) return;
     ereport(ERROR,
             (errcode(ERRCODE_OBJECT_IN_USE),
              errmsg("process %d (%s) does not say that it has closed its files", silent.pid,
@@ -94,6 +89,13 @@ void require_answers(Patience now) {
 bool gave_up() {
     if (silent.given_up) QueryCancelPending = false;
     return silent.given_up;
+}
+
+bool is_held_up() {
+    if (silent.pid == 0) return false;
+    TimestampTz again = TimestampTzPlusMilliseconds(silent.since, forget_ms);
+    if (!is_there(silent.pid) || GetCurrentTimestamp() > again) silent.pid = 0;
+    return silent.pid != 0;
 }
 
 void forget() { silent.pid = 0; }

@@ -8,9 +8,9 @@
 namespace testpool::barrier {
 
 /// From now on this process gives up waiting for a barrier some time after PostgreSQL has told the
-/// log who has not answered, which it does every five seconds: at once if nobody else `is_free` to
-/// do other work, else after a minute.
-void define(bool (*is_free)());
+/// log who has not answered, which it does every five seconds: at once unless it `may_dawdle`, else
+/// after a minute.
+void define(bool (*may_dawdle)());
 
 /// How long to wait: as short as it can be, or for as long as no work suffers.
 enum class Patience : bool { little, much };
@@ -21,6 +21,9 @@ void require_answers(Patience patience);
 
 /// What has just waited is over. True if it gave up; it may have ended well in the last moment.
 bool gave_up();
+
+/// True if somebody has not answered this process of late and is still there.
+bool is_held_up();
 
 /// All have answered.
 void forget();

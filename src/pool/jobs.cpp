@@ -198,10 +198,10 @@ plan::Pool pool_of(State& state, const Template& t) {
     plan::Pool pool{};
     for (Database& d : databases(state)) {
         if (d.of != &t) continue;
-        pool.total++;
         pool.ready += is_ready(d);
         pool.cloning += will_be_ready(d);
     }
+    pool.total = counted_databases(state, t);
     pool.target = target_of(state, t);
     pool.waiting = t.waiting;
     pool.oldest_ticket = t.oldest_ticket;
@@ -550,7 +550,7 @@ void trim(State& state, Template& t) {
     int coming = 0;
     for (Database& d : databases(state)) {
         if (d.of != &t) continue;
-        total += !is_leaving(d);
+        total += !is_leaving(d) && !is_held_up(state, d);
         coming += d.state == DatabaseState::ready || will_be_ready(d);
     }
     int surplus = std::max(total - settings::pool_max, coming - keep_of(state, t) - t.waiting);
@@ -561,6 +561,12 @@ void trim(State& state, Template& t) {
         if (d.state == DatabaseState::ready) recycle(state, d);
         surplus--;
     }
+}
+
+/// The process that does not answer one drop, or rewind, answers no other either.
+void note_held_up(State& state, const Outcome& outcome) {
+    constexpr int64 a_while_us = 10 * USECS_PER_SEC;
+    if (outcome.held_up) state.held_up_until = GetCurrentTimestamp() + a_while_us;
 }
 
 /// What waits to be dropped, of one template; shared memory is told.
@@ -612,10 +618,25 @@ bool will_be_ready(const Database& d) {
     return coming && !OidIsValid(d.role);
 }
 
-bool is_at_pool_max(const State& state, const Template& t) {
+bool is_held_up(const State& state, const Database& d) {
+    if (OidIsValid(d.role)) return false;
+    bool drops_wait = state.held_up_until > GetCurrentTimestamp();
+    return d.state == DatabaseState::failed || d.barrier != 0 || (drops_wait && is_leaving(d));
+}
+
+int counted_databases(const State& state, const Template& t) {
     int total = 0;
-    for (Database& d : databases(state)) total += d.of == &t;
-    return total >= settings::pool_max;
+    int held_up = 0;
+    for (Database& d : databases(state)) {
+        if (d.of != &t) continue;
+        total++;
+        held_up += is_held_up(state, d);
+    }
+    return total - std::min(held_up, settings::pool_max);
+}
+
+bool is_at_pool_max(const State& state, const Template& t) {
+    return counted_databases(state, t) >= settings::pool_max;
 }
 
 bool is_at_work(const Template& t) { return some_worker_has(true, t.id); }
@@ -623,6 +644,7 @@ bool is_at_work(const Template& t) { return some_worker_has(true, t.id); }
 bool is_at_work(const Database& d) { return some_worker_has(false, d.id); }
 
 void job_done(State& state, int worker, const Job& job, const Outcome& outcome) {
+    note_held_up(state, outcome);
     if (job.of_template) {
         Template* t = find_template(state, static_cast<int32>(job.row));
         if (t == nullptr) return;

@@ -286,6 +286,7 @@ std::optional<Reply> serve(State& state, const Request& request) {
 
 void carry_over(const State& before, State& state) {
     state.used_at = before.used_at;
+    state.held_up_until = before.held_up_until;
     for (Template& t : templates(state)) {
         const Template* old = find_template(before, t.id);
         if (old == nullptr) continue;

@@ -66,6 +66,12 @@ bool can_rewind(const Database& d);
 bool is_leaving(const Database& d);
 /// On its way to the pool, for nobody in particular.
 bool will_be_ready(const Database& d);
+/// Databases of the template that count towards testpool.pool_max. What is of no use to anybody
+/// until some process answers, or something else lets it be dropped, does not: as many as may be
+/// there can be made in its place, once.
+int counted_databases(const State& state, const Template& t);
+/// True if the database is not to be counted for that.
+bool is_held_up(const State& state, const Database& d);
 /// True if the template has as many databases as it may.
 bool is_at_pool_max(const State& state, const Template& t);
 /// True if a worker has a job for that row.

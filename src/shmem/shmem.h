@@ -168,6 +168,7 @@ struct Job {
 struct Outcome {
     int sqlstate;     // 0: success
     uint64 barrier;   // not 0: the rewind is to be tried again when all have answered it
+    bool held_up;     // it failed while somebody did not answer
     int64 bytes;      // size of a sealed template
     Seal seal;        // of a sealed template
     bool rewindable;  // a created clone can be rewound; else `message` says why not

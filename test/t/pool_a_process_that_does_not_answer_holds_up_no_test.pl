@@ -49,9 +49,36 @@ sub is_rewound
 }
 is(is_rewound(), 1, 'a database is rewound after TRUNCATE');
 
-# --- a client at the password prompt ------------------------------------------------------------
+# --- a pool as large as it may be, and all that comes back is held up ----------------------------
 
 my $session = $node->session;
+
+# As many tests, one after the other, as databases there may be, and as many again: nothing is clean or dropped before the
+# last one has come.
+sub full_pool_serves
+{
+    my ($how, $use) = @_;
+    $node->becomes_true(q{SELECT count(*) = 2 AND bool_and(state = 'ready') FROM testpool.databases}, "$how: a pool is full");
+    my $client = silent_client();
+    for my $round (1 .. 4)
+    {
+        my $database = $session->query(q{SELECT testpool.acquire('h', '40s')});
+        is($node->query('SELECT count(*) FROM t', database => $database), 1, "$how: a clean database is handed out");
+        $use->($database);
+        $session->query('SELECT testpool.release()');
+    }
+    cmp_ok($node->query('SELECT count(*) FROM testpool.databases'), '<=', 4, "$how: there are at most twice as many as may be");
+    close $client;
+    $node->becomes_true(q{SELECT count(*) = 2 AND bool_and(state = 'ready') FROM testpool.databases},
+        "$how: there are as many as may be when the client is gone");
+}
+$node->query(q{ALTER SYSTEM SET testpool.pool_max = 2; SELECT pg_reload_conf()});
+full_pool_serves('rewinds', sub { $node->query('TRUNCATE t', database => $_[0]) });
+$node->query(q{ALTER SYSTEM RESET testpool.pool_max; SELECT pg_reload_conf()});
+$node->settle;
+
+# --- a client at the password prompt ------------------------------------------------------------
+
 my $client = silent_client();
 my @used;
 for my $round (1 .. 2)
@@ -76,7 +103,7 @@ like($node->query('SELECT testpool.advice()'), qr/Failures with template.*still 
 $node->becomes_true(q{SELECT count(*) = 2 FROM testpool.databases WHERE state = 'ready'}, 'the pool is filled again');
 is($node->query(q{SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND mode = 'ShareLock' AND granted
                      AND objid = (SELECT oid FROM testpool.template)}), 0, 'nobody holds the template meanwhile');
-$session->query("SELECT testpool.acquire('h')") for 1 .. 2;
+$session->query("SELECT testpool.acquire('h')") for 1 .. 4;
 my $error = $node->error_of(q{SELECT testpool.acquire('h', '1s')});
 like($error->{detail} // '', qr/still being authenticated/, 'who waits in vain is told as well') or diag(explain($error));
 $session->query('SELECT testpool.release()');
@@ -107,6 +134,16 @@ $node->becomes_true(q{SELECT count(*) > 0 FROM pg_stat_activity
 is($node->query(q{SELECT testpool.acquire('h') IS NOT NULL}), 't', '… and no test');
 kill 'CONT', $stopped->{pid};
 $stopped->quit;
+$session->quit;
+
+# --- the same of a full pool, where all is dropped ----------------------------------------------
+
+$node->query(q{ALTER SYSTEM SET testpool.pool_max = 2});
+$node->query(q{SELECT testpool.release(database) FROM testpool.databases WHERE state = 'leased'});
+$node->settle;
+$node->restart;
+$session = $node->session;
+full_pool_serves('drops', sub { });
 $session->quit;
 
 $node->finish;
