@@ -1,22 +1,30 @@
-mod common;
+use tokio_postgres::{Client, Error};
 
-use common::TestDatabase;
+async fn add(db: &Client, name: &str) -> Result<(), Error> {
+    db.execute("INSERT INTO item (name) VALUES ($1), ('shared')", &[&name]).await.map(drop)
+}
 
-fn finds_the_template_and_its_own_rows(name: &str) -> Result<(), postgres::Error> {
-    let mut test = TestDatabase::acquire()?;
-    test.db.execute("INSERT INTO item (name) VALUES ($1), ('shared')", &[&name])?;
-    let rows = test.db.query("SELECT name FROM item ORDER BY id", &[])?;
-    let names: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
-    assert_eq!(names, ["apple", name, "shared"]);
+async fn names(db: &Client) -> Result<String, Error> {
+    Ok(db.query_one("SELECT string_agg(name, ' ' ORDER BY id) FROM item", &[]).await?.get(0))
+}
+
+#[testpool::test]
+async fn finds_the_template_and_its_own_rows_pear(db: Client) -> Result<(), Error> {
+    add(&db, "pear").await?;
+    assert_eq!(names(&db).await?, "apple pear shared");
     Ok(())
 }
 
-#[test]
-fn pear() -> Result<(), postgres::Error> {
-    finds_the_template_and_its_own_rows("pear")
+#[testpool::test]
+async fn finds_the_template_and_its_own_rows_plum(db: Client) -> Result<(), Error> {
+    add(&db, "plum").await?;
+    assert_eq!(names(&db).await?, "apple plum shared");
+    Ok(())
 }
 
-#[test]
-fn plum() -> Result<(), postgres::Error> {
-    finds_the_template_and_its_own_rows("plum")
+#[testpool::test]
+async fn fails_on_purpose(db: Client) -> Result<(), Error> {
+    add(&db, "evidence").await?;
+    assert_eq!(names(&db).await?, "apple");
+    Ok(())
 }

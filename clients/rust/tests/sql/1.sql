@@ -1,0 +1,2 @@
+CREATE TABLE item (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text);
+INSERT INTO item (name) VALUES ('apple');
