@@ -56,12 +56,15 @@ bool set_role(Request& request, const char* name) {
     return may_log_in;
 }
 
-/// Before PostgreSQL gives the connection up, which it does without a word to the client.
+// PostgreSQL gives a connection up at authentication_timeout without a word to the client. Of each
+// second of that the launcher has so much to answer, and then the session to give up by itself.
+constexpr int answer_ms = 900;
+constexpr int give_up_ms = 50;
+
 TimestampTz deadline_of(TimestampTz since) {
-    constexpr int ms_of_second = 900;  // the rest is for the error to get through
     return std::min(
         TimestampTzPlusMilliseconds(since, settings::acquire_timeout),
-        TimestampTzPlusMilliseconds(MyStartTimestamp, AuthenticationTimeout * ms_of_second));
+        TimestampTzPlusMilliseconds(MyStartTimestamp, AuthenticationTimeout * answer_ms));
 }
 
 void ask_for(const Port& port, size_t name_length) {
@@ -78,7 +81,7 @@ void ask_for(const Port& port, size_t name_length) {
     strlcpy(request.client, port.remote_host, sizeof(request.client));
     InvalidateCatalogSnapshot();  // it would hold back every VACUUM while this session waits
     set_ps_display("waiting for a clone");
-    session::ask(request);
+    session::ask(request, AuthenticationTimeout * give_up_ms);
 }
 
 /// False if PostgreSQL refuses the client next: whoever may not enter keeps no lease alive by

@@ -14,8 +14,6 @@ namespace {
 
 // How often a waiting session makes sure that somebody will answer. It is woken by the answer.
 constexpr long launcher_check_ms = 5'000;
-// The launcher answers at the deadline; a session gives up by itself a little later.
-constexpr int deadline_slack_ms = 5'000;
 
 struct Effect {
     enum Kind { granted, released } kind;
@@ -103,7 +101,7 @@ void at_subtransaction_end(SubXactEvent event, SubTransactionId own, SubTransact
     }
 }
 
-void require_answer_soon(const Request& request) {
+void require_answer_soon(const Request& request, int slack_ms) {
     if (!shmem::launcher_alive())
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("the testpool launcher is not running"),
@@ -112,21 +110,29 @@ void require_answer_soon(const Request& request) {
                         errhint("The server's log tells why. Raising max_worker_processes may "
                                 "help.")));
     if (request.deadline != 0 &&
-        TimestampDifferenceExceeds(request.deadline, GetCurrentTimestamp(), deadline_slack_ms))
+        TimestampDifferenceExceeds(request.deadline, GetCurrentTimestamp(), slack_ms))
         ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
                         errmsg("the testpool launcher did not answer in time"),
                         errhint("Look for what blocks it in pg_stat_activity and pg_locks.")));
 }
 
-Reply wait_for_reply(const Request& request) {
+/// Until it is time to look whether an answer will come.
+long time_to_sleep(const Request& request, int slack_ms) {
+    if (request.deadline == 0) return launcher_check_ms;
+    TimestampTz latest = TimestampTzPlusMilliseconds(request.deadline, slack_ms + 1);
+    return std::clamp(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), latest), 1L,
+                      launcher_check_ms);
+}
+
+Reply wait_for_reply(const Request& request, int slack_ms) {
     uint32 event = compat::wait_event("TestpoolReply");
     Reply reply;
     while (!shmem::answered(&reply)) {
         CHECK_FOR_INTERRUPTS();  // one may have come whose wake-up was consumed elsewhere
-        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, launcher_check_ms,
-                  event);
+        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+                  time_to_sleep(request, slack_ms), event);
         ResetLatch(MyLatch);
-        require_answer_soon(request);
+        require_answer_soon(request, slack_ms);
     }
     return reply;
 }
@@ -181,11 +187,11 @@ Request request(Verb verb) {
     return request;
 }
 
-Reply ask(const Request& request) {
+Reply ask(const Request& request, int slack_ms) {
     shmem::watch_session();
     asking = true;
     shmem::post(request);
-    Reply reply = wait_for_reply(request);
+    Reply reply = wait_for_reply(request, slack_ms);
     TESTPOOL_POINT("session-answered");
     if (reply.granted != 0) remember(Effect::granted, reply.granted);
     shmem::leave();

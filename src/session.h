@@ -16,8 +16,9 @@ void require_usable(const char* function);
 Request request(Verb verb);
 
 /// Asks and waits, interruptibly. Raises the launcher's error. A database that the reply hands out
-/// is given back if the current (sub)transaction rolls back.
-Reply ask(const Request& request);
+/// is given back if the current (sub)transaction rolls back. The launcher answers at the request's
+/// deadline; if it does not, the session gives up by itself so much later.
+Reply ask(const Request& request, int slack_ms = 5'000);
 
 /// If an error ended ask() outside a transaction; inside, the transaction's end does it.
 void give_up_asking();

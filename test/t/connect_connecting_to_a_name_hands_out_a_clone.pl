@@ -204,6 +204,12 @@ TestpoolCluster::is_error(refused('orders~more'), '55P03', 'no clone in time',
 is(in('orders~only', 'SELECT 1'), 1, 'who asks for the one that is leased need not wait');
 configure('testpool.acquire_timeout' => 60000, 'authentication_timeout' => 2);
 TestpoolCluster::is_error(refused('orders~more'), '55P03', 'authentication_timeout bounds the wait, too');
+configure('authentication_timeout' => 10);
+my $launcher = $node->query(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'testpool launcher'});
+kill 'STOP', $launcher;
+TestpoolCluster::is_error(refused('orders~more'), '55P03', 'who waits in vain is told so before PostgreSQL hangs up',
+    message => qr/launcher did not answer in time/, hint => qr/pg_locks/);
+kill 'CONT', $launcher;
 $holder->quit;
 configure('testpool.pool_max' => 8, 'testpool.pool_size' => 2, 'authentication_timeout' => 60);
 
