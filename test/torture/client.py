@@ -135,7 +135,7 @@ class Client(threading.Thread):
 
     def enter(self, database, user=None, **settings):
         """A session; waits while the server is away or full."""
-        end = now() + PATIENCE
+        began = now()
         while True:
             try:
                 return server.open_session(database, user or self.user, **settings)
@@ -146,10 +146,23 @@ class Client(threading.Thread):
                 stop = self.note(error, f"connecting to {database}", ("42501", "53400", "55P03"))
                 if isinstance(stop, Refused):
                     raise stop from error
-                if now() > end:
-                    self.ledger.wrong("time", f"no connection to {database} in {PATIENCE} s: {error}")
+                if self.is_too_long(now() - began):
+                    self.ledger.wrong("time", f"no connection to {database} in {now() - began:.0f} s: {error}")
                     raise stop from error
                 self.pause(0.3)
+
+    # Who waits for a clone while its client is not let in yet is hung up on without a word when the server
+    # stops or one of its processes is killed: PostgreSQL says nothing to a client before that. It comes
+    # back as the last of all, and what it waited for has to be made again. So the clock starts anew with
+    # each outage, as the server tells of it, not as the client guesses. Who is hung up on for any other
+    # reason is found out all the same, and so is who comes too late again and again.
+    def is_too_long(self, waited):
+        if waited <= PATIENCE:
+            return False
+        if waited <= 4 * PATIENCE and server.up_for() <= PATIENCE:
+            self.ledger.count("tries to connect after an outage cut the wait")
+            return False
+        return True
 
     # --- holdings ---------------------------------------------------------------------------------
 

@@ -130,6 +130,8 @@ class Nuisances(Faults):
     def lock_tables(self):
         session = server.open_session(user="postgres")
         try:
+            # Everybody else waits behind who waits for such a lock: for no longer than it would be held.
+            run(session, "SET lock_timeout = '2500ms'")
             run(session, "BEGIN")
             run(session, "LOCK TABLE " + self.random.choice(
                 ["testpool.database, testpool.template", "testpool.template IN SHARE MODE",

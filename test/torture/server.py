@@ -134,5 +134,14 @@ def is_frozen(clone, template, became_clean):
     return bool(vacuumed_since(became_clean) - set(ask(others, clone, template).split()))
 
 
+def up_for():
+    """Seconds since the server came up, or began anew because one of its processes was killed; 0 while it is away."""
+    try:
+        return float(ask("SELECT extract(epoch FROM clock_timestamp() - backend_start) FROM pg_stat_activity"
+                         " WHERE backend_type = 'checkpointer'") or 0)
+    except psycopg2.Error:
+        return 0.0
+
+
 def data_folder():
     return os.path.join(os.environ["SERVER_FOLDER"], "data")
