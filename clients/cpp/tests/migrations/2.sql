@@ -1,0 +1,2 @@
+INSERT INTO item (name) VALUES ('apple');
+SELECT 1;
