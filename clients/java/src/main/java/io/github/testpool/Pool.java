@@ -127,10 +127,18 @@ final class Pool {
             var kept = database.home.ask("SELECT url, changes FROM testpool.keep_failed(?, ?, ?, ?)", database.name(), test, run, keepAtMost);
             if (kept[0] == null) return null;
             database.kept = kept[0];
-            database.moveOn();
-            return "kept: " + kept[0] + "\nthe test's changes:\n  " + kept[1].replace("\n", "\n  ");
+            return "kept: " + kept[0] + "\nthe test's changes:\n  " + kept[1].replace("\n", "\n  ") + moveOn(database);
         } catch (SQLException error) {
             return "not kept: " + error.getMessage();
+        }
+    }
+
+    private static String moveOn(Database database) {
+        try {
+            database.moveOn();
+            return "";
+        } catch (SQLException error) {
+            return "\nno fresh one of its name: " + error.getMessage();
         }
     }
 

@@ -68,6 +68,20 @@ class FailureTest {
         assertEquals(List.of(), Run.of(FailingSample.class, Map.of("testpool.keep", "0")).entries);
     }
 
+    /** As each of its processes would find the same run. */
+    @Test
+    void aRunIsOneOfSurefire() throws SQLException {
+        assumeTrue(System.getProperty("surefire.test.class.path") != null, "Surefire does not run this");
+        var first = Run.of(FailingSample.class, Map.of());
+        assertEquals(3, first.entries.size(), first::toString);
+        assertEquals(List.of(), Run.of(FailingSample.class, Map.of()).entries);
+        for (var entry : first.entries) {
+            var kept = KEPT.matcher(entry);
+            assertTrue(kept.find(), entry);
+            Items.askHome("SELECT testpool.release('" + kept.group(2) + "')");
+        }
+    }
+
     @TestPool("src/test/resources/broken")
     static class BrokenSample {
         @ParameterizedTest
