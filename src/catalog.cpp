@@ -48,12 +48,6 @@ bool read_checksum(const State& /*state*/, Item& item, Datum datum, bool null) {
     return !null && DatumGetInt64(datum) == checksum_of(item);
 }
 
-Template* find_template(const State& state, int32 id) {
-    for (Template& t : templates(state))
-        if (t.id == id) return &t;
-    return nullptr;
-}
-
 Value write_template(const Database& d) { return Value::of(d.of->id); }
 
 bool read_template(const State& state, Database& d, Datum datum, bool null) {
@@ -162,22 +156,21 @@ Statement<1> strike_database{"DELETE FROM testpool.database d WHERE ctid = $1 RE
 bool may_be_ours(Oid oid) { return oid >= FirstNormalObjectId && oid != MyDatabaseId; }
 
 /// One template at most lives under a hash, and one is the root template.
-bool are_alternatives(const Template& t, const Template& other) {
-    if (t.is_root() || other.is_root()) return t.is_root() && other.is_root();
-    return t.state != TemplateState::discarded && other.state != TemplateState::discarded &&
-           strcmp(t.hash, other.hash) == 0;
+bool has_rival(const State& state, const Template& t) {
+    if (!t.is_root())
+        return t.state != TemplateState::discarded && find_living(state, t.hash) != nullptr;
+    for (Template& other : templates(state))
+        if (other.is_root()) return true;
+    return false;
 }
 
 bool is_believed(const State& state, const Template& t) {
-    for (Template& other : templates(state))
-        if (other.id == t.id || are_alternatives(t, other)) return false;
+    if (find_template(state, t.id) != nullptr || has_rival(state, t)) return false;
     return !OidIsValid(t.oid) || may_be_ours(t.oid);
 }
 
 bool is_believed(const State& state, const Database& d) {
-    for (Database& other : databases(state))
-        if (other.id == d.id) return false;
-    return may_be_ours(d.oid);
+    return find_database(state, d.id) == nullptr && may_be_ours(d.oid);
 }
 
 [[noreturn]] void unknown_columns(const char* table) {
@@ -211,13 +204,6 @@ Item* read_row(const State& state, const Row& row) {
     }
     item->row_at = row.place();
     return is_believed(state, *item) ? item : nullptr;
-}
-
-template <class Item>
-void append(const State& state, List*& list, Item* item) {
-    MemoryContext caller = MemoryContextSwitchTo(state.memory);
-    list = lappend(list, item);
-    MemoryContextSwitchTo(caller);
 }
 
 /// A row that testpool did not write goes, so that nothing is built on it; the log keeps what it
@@ -266,20 +252,20 @@ Written<Item> written(const Item& item) {
     return row;
 }
 
-Datum key_of(const Template& t) { return Int32GetDatum(t.id); }
-Datum key_of(const Database& d) { return Int64GetDatum(d.id); }
+Datum id_of(const Template& t) { return Int32GetDatum(t.id); }
+Datum id_of(const Database& d) { return Int64GetDatum(d.id); }
 
 template <class Item>
 bool has_key(Relation table, HeapTuple row, const Item& item) {
     bool null = false;
     return HeapTupleIsValid(row) &&
-           heap_getattr(row, 1, RelationGetDescr(table), &null) == key_of(item);
+           heap_getattr(row, 1, RelationGetDescr(table), &null) == id_of(item);
 }
 
 template <class Item>
 HeapTuple indexed_row(Relation table, const Item& item, RegProcedure equal) {
     ScanKeyData key;
-    ScanKeyInit(&key, 1, BTEqualStrategyNumber, equal, key_of(item));
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, equal, id_of(item));
     SysScanDesc scan =
         systable_beginscan(table, relation_named(Table<Item>::key), true, nullptr, 1, &key);
     HeapTuple row = systable_getnext(scan);
@@ -378,13 +364,13 @@ void load(State& state) {
         List* not_ours = NIL;  // templates; their clones have to go first
         select_templates.each_row({}, [&](const Row& row) {
             if (auto* t = read_row<Template>(state, row))
-                append(state, state.templates, t);
+                add(state, *t);
             else
                 not_ours = lappend(not_ours, DatumGetPointer(row.datum(1)));
         });
         select_databases.each_row({}, [&](const Row& row) {
             if (auto* d = read_row<Database>(state, row))
-                append(state, state.databases, d);
+                add(state, *d);
             else
                 strike_out(strike_database, "database", row.datum(1));
         });

@@ -20,7 +20,7 @@ namespace {
 
 constexpr long longest_sleep_ms = 3'600'000;
 
-State state;
+State* state = nullptr;
 bool stale = true;      // the tables have to be read (again)
 bool unchecked = true;  // templates may have been spoiled before this process began
 MemoryContext loop_memory;
@@ -54,15 +54,8 @@ ErrorData* change(Work work) {
     return failure;
 }
 
-State empty_state() {
-    State fresh;
-    fresh.memory =
-        AllocSetContextCreate(TopMemoryContext, "testpool state", ALLOCSET_DEFAULT_SIZES);
-    return fresh;
-}
-
 void look_again(TimestampTz at) {
-    if (state.look_again == 0 || at < state.look_again) state.look_again = at;
+    if (state->look_again == 0 || at < state->look_again) state->look_again = at;
 }
 
 /// Does one part of a look, which returns what it failed with: then it pauses, so that the tables
@@ -102,18 +95,18 @@ void refuse_requests() {
             look_again(request.deadline);
 }
 
-void take_over(State& fresh) {
-    pool::carry_over(state, fresh);
-    if (state.memory != nullptr) MemoryContextDelete(state.memory);
+void take_over(State* fresh) {
+    pool::carry_over(*state, *fresh);
+    MemoryContextDelete(state->memory);
     state = fresh;
-    pool::forget_tallies_of_gone(state);
-    pool::note_first_use(state);
-    pool::post_leases(state);
-    if (state.unposted == 0) return;
+    pool::forget_tallies_of_gone(*state);
+    pool::note_first_use(*state);
+    pool::post_leases(*state);
+    if (state->unposted == 0) return;
     log_line(LOG,
              "%d leases have no place in shared memory yet, which has %d: raise "
              "testpool.max_databases and restart, or release databases",
-             state.unposted, shmem::lease_room());
+             state->unposted, shmem::lease_room());
 }
 
 /// True once memory is what the tables say.
@@ -121,14 +114,14 @@ bool read_state() {
     if (shmem::catalog_announced()) stale = true;
     if (!stale) return true;
     if (reading.pauses()) return false;
-    State fresh = empty_state();
+    State* fresh = empty_state();
     ErrorData* failure = change([&] {
         if (!catalog::present()) return;
-        catalog::load(fresh);
-        pool::mend(fresh);
+        catalog::load(*fresh);
+        pool::mend(*fresh);
     });
     if (failure != nullptr) {
-        MemoryContextDelete(fresh.memory);
+        MemoryContextDelete(fresh->memory);
         reading.note(*failure);
         return false;
     }
@@ -137,7 +130,7 @@ bool read_state() {
     take_over(fresh);
     if (!unchecked) return true;
     unchecked = false;
-    if (ErrorData* spoiled = change([] { pool::discard_gone(state); })) report(spoiled);
+    if (ErrorData* spoiled = change([&] { pool::discard_gone(*state); })) report(spoiled);
     return true;
 }
 
@@ -147,7 +140,7 @@ ErrorData* note_finished_jobs() {
     for (int worker = 0; worker < shmem::workers(); worker++) {
         if (!shmem::take_done(worker, &job, &outcome)) continue;
         TESTPOOL_POINT("job-taken");
-        if (ErrorData* failure = change([&] { pool::job_done(state, worker, job, outcome); }))
+        if (ErrorData* failure = change([&] { pool::job_done(*state, worker, job, outcome); }))
             return failure;
     }
     return nullptr;
@@ -157,10 +150,10 @@ ErrorData* end_leases() {
     Lease lease;
     int at = shmem::lease_room();
     while ((at = shmem::ending_lease(at, &lease)) >= 0) {
-        if (!pool::may_be_over(state, lease)) continue;
-        if (ErrorData* failure = change([&] { pool::end_if_over(state, lease); })) return failure;
+        if (!pool::may_be_over(*state, lease)) continue;
+        if (ErrorData* failure = change([&] { pool::end_if_over(*state, lease); })) return failure;
     }
-    if (state.unposted > 0) pool::post_leases(state);
+    if (state->unposted > 0) pool::post_leases(*state);
     return nullptr;
 }
 
@@ -179,7 +172,7 @@ bool is_to_be_repeated(const ErrorData& failure) {
 
 void serve(const Request& request) {
     std::optional<Reply> reply;
-    ErrorData* failure = change([&] { reply = pool::serve(state, request); });
+    ErrorData* failure = change([&] { reply = pool::serve(*state, request); });
     if (failure != nullptr && is_to_be_repeated(*failure)) return;
     if (failure != nullptr) {
         const Reply* cause = cause_of(*failure);
@@ -187,12 +180,12 @@ void serve(const Request& request) {
     }
     if (reply) TESTPOOL_POINT("request-served");
     if (!reply || shmem::reply(request.ticket, *reply)) return;
-    change([&] { pool::take_back(state, *reply); });  // nobody was there to hear it
+    change([&] { pool::take_back(*state, *reply); });  // nobody was there to hear it
 }
 
 /// Builders before the others, so that an acquire whose builder died finds the next one.
 void serve_all() {
-    pool::forget_waiting(state);
+    pool::forget_waiting(*state);
     Request request;
     for (bool builders : {true, false})
         for (uint64 ticket = 0; shmem::next_request(ticket, &request); ticket = request.ticket) {
@@ -202,16 +195,16 @@ void serve_all() {
 }
 
 ErrorData* keep_within_bounds() {
-    if (!pool::is_out_of_bounds(state)) return nullptr;
-    return change([] { pool::keep_within_bounds(state); });
+    if (!pool::is_out_of_bounds(*state)) return nullptr;
+    return change([&] { pool::keep_within_bounds(*state); });
 }
 
 ErrorData* hand_out_work() {
-    ErrorData* failure = change([] { pool::take_stock(state); });
+    ErrorData* failure = change([&] { pool::take_stock(*state); });
     for (int worker = 0; worker < shmem::workers() && failure == nullptr; worker++) {
         if (!shmem::worker_idle(worker)) continue;
         std::optional<Job> job;
-        failure = change([&] { job = pool::next_job(state, worker); });
+        failure = change([&] { job = pool::next_job(*state, worker); });
         if (failure == nullptr && job) shmem::assign(worker, *job);
     }
     return failure;
@@ -219,7 +212,9 @@ ErrorData* hand_out_work() {
 
 /// It ends: what fails is in trouble, or was an answer to somebody who then no longer asks.
 void look_at_everything() {
-    state.look_again = 0;
+    state->look_again = 0;
+    disturb_due(*state);
+    if (shmem::tallies_were_reset()) disturb_all(*state);
     hurry_for_newcomers();
     do {
         if (!read_state()) return refuse_requests();
@@ -229,6 +224,10 @@ void look_at_everything() {
         unless_in_trouble(bounding, keep_within_bounds);
         unless_in_trouble(planning, hand_out_work);
     } while (stale);
+    look_again_in_time(*state);
+#ifdef TESTPOOL_POINTS
+    pool::verify(*state);
+#endif
 }
 
 /// Whoever waits has been answered by now.
@@ -247,17 +246,23 @@ void tell_listeners() {
 }
 
 long time_to_sleep() {
-    if (state.look_again == 0) return longest_sleep_ms;
+    if (state->look_again == 0) return longest_sleep_ms;
     return std::min(longest_sleep_ms,
-                    TimestampDifferenceMilliseconds(GetCurrentTimestamp(), state.look_again));
+                    TimestampDifferenceMilliseconds(GetCurrentTimestamp(), state->look_again));
+}
+
+/// Settings are part of what was decided by.
+void note_settings() {
+    hurry();
+    file_all(*state);
 }
 
 void sleep() {
-    if (serve_interrupts()) return hurry();  // it may have had its wake-up consumed
+    if (serve_interrupts()) return note_settings();  // it may have had its wake-up consumed
     WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, time_to_sleep(),
               compat::wait_event("TestpoolLauncherMain"));
     ResetLatch(MyLatch);
-    if (serve_interrupts()) hurry();
+    if (serve_interrupts()) note_settings();
 }
 
 /// Its commits need no flush: whatever is done to a database that it hands out comes later in the
@@ -267,6 +272,7 @@ void pin_settings() {
 }
 
 [[noreturn]] void run() {
+    state = empty_state();
     loop_memory = AllocSetContextCreate(TopMemoryContext, "testpool loop", ALLOCSET_DEFAULT_SIZES);
     for (;;) {
         MemoryContextSwitchTo(loop_memory);

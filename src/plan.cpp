@@ -126,7 +126,7 @@ Step furthest_below(Pools pools, Limits limits) {
 }
 
 bool lacks_room(Pools pools, Limits limits) {
-    return std::ranges::any_of(pools, [&](const Pool& pool) {
+    return limits.starved || std::ranges::any_of(pools, [&](const Pool& pool) {
         return distance(pool) > 0 && !pool.paused && !has_room(pool, limits);
     });
 }

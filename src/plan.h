@@ -46,6 +46,7 @@ struct Limits {
     bool drops_due = true;    // drops may begin though nobody needs the room
     bool drop_first = false;  // before the next large copy
     int dropping = 0;         // drops under way
+    bool starved = false;     // pools that are not among those given lack the room, too
 };
 
 /// How much of a pool is used, and how long it takes to replace what is taken.

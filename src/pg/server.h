@@ -75,6 +75,8 @@ extern "C" {
 #include "funcapi.h"
 // Port keeps its layout without them, for exactly this: extensions need no Kerberos headers.
 #undef ENABLE_GSS
+#include "lib/ilist.h"
+#include "lib/pairingheap.h"
 #include "libpq/auth.h"
 #include "libpq/libpq-be.h"
 #include "mb/pg_wchar.h"

@@ -18,8 +18,7 @@ constexpr int64 megabyte = 1024 * 1024;
 int64 bytes_used(const State& state) {
     int64 bytes = 0;
     for (Template& t : templates(state))
-        if (OidIsValid(t.oid)) bytes += t.bytes;
-    for (Database& d : databases(state)) bytes += d.of->bytes;
+        bytes += t.bytes * (t.clones.length + static_cast<int>(t.has_database));
     return bytes;
 }
 
@@ -43,9 +42,7 @@ bool is_base_of_build(const State& state, const Template& t) {
 }
 
 bool is_in_use(const State& state, const Template& t) {
-    for (Database& d : databases(state))
-        if (d.of == &t && OidIsValid(d.role)) return true;
-    return t.waiting > 0 || t.prewarm > 0 || is_base_of_build(state, t);
+    return t.held > 0 || t.waiting > 0 || t.prewarm > 0 || is_base_of_build(state, t);
 }
 
 bool is_idle(const State& state, const Template& t) {
@@ -54,12 +51,12 @@ bool is_idle(const State& state, const Template& t) {
 
 /// The clone that is missed least: ready, and of the template that was used least recently.
 Database* idle_clone(const State& state, const Template* but) {
-    Database* found = nullptr;
-    for (Database& d : databases(state)) {
-        if (d.of == but || d.state != DatabaseState::ready || d.of->waiting > 0) continue;
-        if (found == nullptr || used_at(*d.of) < used_at(*found->of)) found = &d;
+    Template* found = nullptr;
+    for (Template& t : templates(state)) {
+        if (&t == but || t.ready.length == 0 || t.waiting > 0) continue;
+        if (found == nullptr || used_at(t) < used_at(*found)) found = &t;
     }
-    return found;
+    return found != nullptr ? &*Each<Database>(found->ready.list).begin() : nullptr;
 }
 
 Template* idle_template(const State& state, const Template* but) {
@@ -72,10 +69,11 @@ Template* idle_template(const State& state, const Template* but) {
 }
 
 bool something_leaves(const State& state) {
-    for (Template& t : templates(state))
+    for (Template& t : templates(state)) {
         if (t.state == TemplateState::discarded && OidIsValid(t.oid)) return true;
-    for (Database& d : databases(state))
-        if (is_leaving(d)) return true;
+        for (Database& d : Each<Database>(t.unsettled.list))
+            if (is_leaving(d)) return true;
+    }
     return false;
 }
 
@@ -109,27 +107,27 @@ bool make_room(State& state, const Template* for_whom) {
     pg_unreachable();
 }
 
-bool has_expired(State& state, const Template& t) {
-    if (settings::template_ttl == 0 || !is_idle(state, t)) return false;
-    TimestampTz until = used_at(t) + settings::template_ttl * USECS_PER_SEC;
-    if (until <= GetCurrentTimestamp()) return true;
-    look_again(state, until);
-    return false;
-}
-
-bool waits_for_clone(const State& state, const Template& t) {
-    int coming = 0;
-    for (Database& d : databases(state)) coming += d.of == &t && (is_ready(d) || will_be_ready(d));
+bool waits_for_clone(const Template& t) {
+    int coming = t.ready.length;
+    for (Database& d : Each<Database>(t.unsettled.list)) coming += will_be_ready(d);
     return t.waiting > coming;
 }
 
 /// Somebody waits for a clone that cannot be made unless something else goes.
 bool lacks_room(const State& state, const Template& t) {
-    return t.waiting > 0 && t.state == TemplateState::finalized && waits_for_clone(state, t) &&
+    return t.waiting > 0 && t.state == TemplateState::finalized && waits_for_clone(t) &&
            !is_at_pool_max(state, t) && obstacle(state, t) != nullptr;
 }
 
 }  // namespace
+
+bool has_expired(const State& state, Template& t) {
+    if (settings::template_ttl == 0 || !is_idle(state, t)) return false;
+    TimestampTz until = used_at(t) + settings::template_ttl * USECS_PER_SEC;
+    if (until <= GetCurrentTimestamp()) return true;
+    look_again(t, until);
+    return false;
+}
 
 int64 bytes_left(const State& state) {
     if (settings::max_size == 0) return PG_INT64_MAX;
@@ -198,13 +196,13 @@ bool is_at_its_limit(State& state, const Request& request) {
 }
 
 bool is_out_of_bounds(State& state) {
-    for (Template& t : templates(state))
+    for (Template& t : Each<Template>(state.restless.list))
         if (has_expired(state, t) || lacks_room(state, t)) return true;
     return false;
 }
 
 void keep_within_bounds(State& state) {
-    for (Template& t : templates(state)) {
+    for (Template& t : Each<Template>(state.restless.list)) {
         if (has_expired(state, t))
             discard(state, t, "it was not used for testpool.template_ttl", true);
         if (lacks_room(state, t)) make_room(state, &t);

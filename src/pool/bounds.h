@@ -14,6 +14,10 @@ bool is_disk_short(const Template* t);
 /// True if it is, and nothing is left to be dropped; what is, is dropped now.
 bool stays_short(State& state, const Template* t);
 
+/// True if nobody has used it for testpool.template_ttl. If it is not yet so long it is looked at
+/// then.
+bool has_expired(const State& state, Template& t);
+
 /// What keeps the template's pool from growing, for a person; nullptr: nothing.
 const char* obstacle(const State& state, const Template& t);
 

@@ -45,9 +45,7 @@ Template& root(State& state) {
     t->state = TemplateState::finalized;
     t->owner = BOOTSTRAP_SUPERUSERID;
     catalog::insert(*t);
-    MemoryContext caller = MemoryContextSwitchTo(state.memory);
-    state.templates = lappend(state.templates, t);
-    MemoryContextSwitchTo(caller);
+    add(state, *t);
     return *t;
 }
 
@@ -67,43 +65,30 @@ Template& wanted(State& state, const Request& request) {
     no_living(state, request.hash);
 }
 
-/// The clone that has been ready longest.
-Database* first_ready(State& state, const Template& t) {
-    Database* first = nullptr;
-    for (Database& d : databases(state)) {
-        if (d.of != &t || d.state != DatabaseState::ready) continue;
-        if (!is_ready(d))
-            look_again(state, d.passed_over_until);
-        else if (first == nullptr || d.ready_at < first->ready_at)
-            first = &d;
-    }
-    return first;
-}
-
-/// The one to be handed out next, nullptr if there is none.
-Database* next_ready(State& state, const Template& t) {
-    while (Database* d = first_ready(state, t)) {
-        if (pass_over(state, *d)) continue;
-        if (database::is_closed(d->oid)) return d;
-        recycle(state, *d);  // somebody dropped it, or let clients in
+/// The one to be handed out next, nullptr if there is none: the clone that has been ready longest.
+Database* next_ready(State& state, Template& t) {
+    look_at_passed_over(state, t);
+    for (Database& d : Each<Database>(t.ready.list)) {
+        if (pass_over(state, d)) continue;
+        if (database::is_closed(d.oid)) return &d;
+        recycle(state, d);  // somebody dropped it, or let clients in
     }
     return nullptr;
 }
 
-int count(const State& state, const Template& t, DatabaseState wanted) {
+int count(const Template& t, DatabaseState wanted) {
     int number = 0;
-    for (Database& d : databases(state)) number += d.of == &t && d.state == wanted;
+    for (Database& d : Each<Database>(t.clones.list)) number += d.state == wanted;
     return number;
 }
 
-void append_oldest_leases(StringInfo text, const State& state, const Template& t) {
+void append_oldest_leases(StringInfo text, const Template& t) {
     constexpr int shown = 3;
     TimestampTz after = 0;
     for (int i = 0; i < shown; i++) {
         Database* oldest = nullptr;
-        for (Database& d : databases(state))
-            if (d.of == &t && d.leased_at > after &&
-                (oldest == nullptr || d.leased_at < oldest->leased_at))
+        for (Database& d : Each<Database>(t.clones.list))
+            if (d.leased_at > after && (oldest == nullptr || d.leased_at < oldest->leased_at))
                 oldest = &d;
         if (oldest == nullptr) break;
         after = oldest->leased_at;
@@ -117,10 +102,10 @@ void append_oldest_leases(StringInfo text, const State& state, const Template& t
     if (after != 0) appendStringInfoChar(text, '.');
 }
 
-const char* last_error(const State& state, const Template& t) {
+const char* last_error(const Template& t) {
     const char* error = t.failures > 0 && t.error.sqlstate != 0 ? t.error.message : nullptr;
-    for (Database& d : databases(state))
-        if (d.of == &t && d.error != nullptr) error = d.error;
+    for (Database& d : Each<Database>(t.clones.list))
+        if (d.error != nullptr) error = d.error;
     return error;
 }
 
@@ -143,18 +128,17 @@ bool lacks_resources(const Template& t) {
                          waited, t.builder.session.pid, NameStr(t.builder.application),
                          timestamptz_to_str(t.claimed_at));
     else
-        appendStringInfo(
-            &detail,
-            "Waited %ld ms for a clone: %d cloning, %d leased, %d kept, %d recycling, "
-            "%d failed.",
-            waited, count(state, t, DatabaseState::cloning), count(state, t, DatabaseState::leased),
-            count(state, t, DatabaseState::kept), count(state, t, DatabaseState::recycling),
-            count(state, t, DatabaseState::failed));
+        appendStringInfo(&detail,
+                         "Waited %ld ms for a clone: %d cloning, %d leased, %d kept, %d recycling, "
+                         "%d failed.",
+                         waited, count(t, DatabaseState::cloning), count(t, DatabaseState::leased),
+                         count(t, DatabaseState::kept), count(t, DatabaseState::recycling),
+                         count(t, DatabaseState::failed));
     if (const char* why = obstacle(state, t))
         appendStringInfo(&detail, " No more are made: %s.", why);
-    if (const char* error = last_error(state, t))
+    if (const char* error = last_error(t))
         appendStringInfo(&detail, " The last failure: %s.", error);
-    append_oldest_leases(&detail, state, t);
+    append_oldest_leases(&detail, t);
     bool lacking = lacks_resources(t);
     ereport(ERROR,
             (errcode(lacking ? t.error.sqlstate : ERRCODE_LOCK_NOT_AVAILABLE),
@@ -184,10 +168,10 @@ bool already_awaited(State& state, const Request& request) {
 }
 
 /// A clone is, or will be, ready or returned.
-bool something_comes(const State& state, const Template& t) {
+bool something_comes(const Template& t) {
     if (t.state == TemplateState::building) return true;
-    for (Database& d : databases(state))
-        if (d.of == &t && d.state != DatabaseState::failed && !is_leaving(d)) return true;
+    for (Database& d : Each<Database>(t.clones.list))
+        if (d.state != DatabaseState::failed && !is_leaving(d)) return true;
     return false;
 }
 
@@ -201,9 +185,10 @@ void count_wait(const Template& t, const Request& request) {
 
 void note_waiting(State& state, Template& t, const Request& request) {
     count_wait(t, request);
-    if (!something_comes(state, t) && stays_short(state, &t)) disk_is_short(&t);
+    if (!something_comes(t) && stays_short(state, &t)) disk_is_short(&t);
     wait_for(state, t, request);
     if (already_awaited(state, request)) return;
+    disturb(state, t);
     if (t.waiting == 0) t.oldest_ticket = request.ticket;
     t.waiting++;
 }
@@ -280,8 +265,7 @@ Database* take(State& state, Template& t, const Request& request) {
         note_waiting(state, t, request);
         return nullptr;
     }
-    shmem::count_acquire(t.id, GetCurrentTimestamp() - request.since,
-                         count(state, t, DatabaseState::leased) + 1);
+    shmem::count_acquire(t.id, GetCurrentTimestamp() - request.since, t.leased + 1);
     d->role = request.role;
     d->leased_at = shmem::unique_moment();
     set_holder(*d, request);
@@ -325,7 +309,7 @@ std::optional<Reply> recreate(State& state, const Request& request) {
         errors::raise(errors::discarded_reply(d.of->hash, d.of->reason));
     if (!can_rewind(d)) note_clone_instead(state, d);
     d.state = DatabaseState::recycling;
-    catalog::update(d);
+    update(state, d);
     shmem::accept(request.ticket, key_of(d));
     return std::nullopt;
 }
@@ -335,7 +319,7 @@ std::optional<Reply> renew(State& state, const Request& request) {
     if (d.state != DatabaseState::leased || !hold(state, key_of(d), request))
         errors::not_leased(NameStr(d.name));
     set_holder(d, request);
-    catalog::update(d);
+    update(state, d);
     return Reply{};
 }
 
@@ -361,7 +345,7 @@ std::optional<Reply> rewind(State& state, const Request& request) {
     d.state = DatabaseState::recycling;
     d.live = true;
     d.grace = request.count;
-    catalog::update(d);
+    update(state, d);
     shmem::accept(request.ticket, key_of(d));
     return std::nullopt;
 }
@@ -379,7 +363,7 @@ std::optional<Reply> keep(State& state, const Request& request) {
     }
     d.state = DatabaseState::kept;
     set_text(state, d.reason, request.has_text ? request.text : nullptr);
-    catalog::update(d);
+    update(state, d);
     if (!post_lease(d)) errors::no_place(NameStr(d.name));
     events::note("kept", d);
     Reply reply = leased(d);
@@ -406,11 +390,12 @@ std::optional<Reply> diff(State& state, const Request& request) {
 
 std::optional<Reply> prewarm(State& state, const Request& request) {
     Template& t = wanted(state, request);
-    int ready = count(state, t, DatabaseState::ready);
+    int ready = count(t, DatabaseState::ready);
     shmem::note_demand(t.id, request.count);
     if (t.state == TemplateState::finalized && ready >= request.count) return Reply{.count = ready};
-    if (!something_comes(state, t) && stays_short(state, &t)) disk_is_short(&t);
+    if (!something_comes(t) && stays_short(state, &t)) disk_is_short(&t);
     wait_for(state, t, request);
+    disturb(state, t);
     t.prewarm = std::max(t.prewarm, request.count);
     return std::nullopt;
 }

@@ -26,13 +26,6 @@ void set_text(const State& state, const char*& field, const char* text) {
     field = copy;
 }
 
-Template* find_living(const State& state, const char* hash) {
-    for (Template& t : templates(state))
-        if (!t.is_root() && t.state != TemplateState::discarded && strcmp(t.hash, hash) == 0)
-            return &t;
-    return nullptr;
-}
-
 Template* find_discarded(const State& state, const char* hash) {
     Template* last = nullptr;
     for (Template& t : templates(state))
@@ -47,58 +40,30 @@ void no_living(const State& state, const char* hash) {
     errors::unknown_template(hash);
 }
 
-Template* find_template(const State& state, int32 id) {
-    for (Template& t : templates(state))
-        if (t.id == id) return &t;
-    return nullptr;
-}
-
-Database* find_database(const State& state, const char* name) {
-    for (Database& d : databases(state))
-        if (strcmp(NameStr(d.name), name) == 0) return &d;
-    return nullptr;
-}
-
-Database* find_database(const State& state, int64 id) {
-    for (Database& d : databases(state))
-        if (d.id == id) return &d;
-    return nullptr;
-}
-
-LeaseKey key_of(const Template& t) { return -t.claimed_at; }
-LeaseKey key_of(const Database& d) { return d.leased_at; }
-
-Database* find_leased(const State& state, LeaseKey lease) {
-    for (Database& d : databases(state))
-        if (OidIsValid(d.role) && key_of(d) == lease) return &d;
-    return nullptr;
-}
-
-Template* find_claimed(const State& state, LeaseKey claim) {
-    for (Template& t : templates(state))
-        if (t.state == TemplateState::building && key_of(t) == claim) return &t;
-    return nullptr;
-}
-
-Database* find_database_of(const State& state, Oid oid) {
-    for (Database& d : databases(state))
-        if (d.oid == oid) return &d;
-    return nullptr;
-}
-
 bool may_act(const Request& request, Oid owner) {
     return request.superuser || has_privs_of_role(request.role, owner);
 }
 
 int room(const State& state) {
-    int used = list_length(state.databases);
-    for (Template& t : templates(state))
-        if (OidIsValid(t.oid)) used++;
-    return settings::max_databases - used;
+    return settings::max_databases - state.databases.length - state.template_databases;
 }
 
 void look_again(State& state, TimestampTz at) {
     if (state.look_again == 0 || at < state.look_again) state.look_again = at;
+}
+
+void look_again(Template& t, TimestampTz at) {
+    if (t.look_at == 0 || at < t.look_at) t.look_at = at;
+}
+
+void update(State& state, Template& t) {
+    catalog::update(t);
+    file(state, t);
+}
+
+void update(State& state, Database& d) {
+    catalog::update(d);
+    file(state, d);
 }
 
 void fail_waiting(const Template& t, const Reply& error) {
@@ -126,9 +91,9 @@ void discard(State& state, Template& t, const char* reason, bool tell_waiting) {
     t.sealing = false;
     set_text(state, t.reason, reason);
     t.discarded_at = GetCurrentTimestamp();
-    catalog::update(t);
-    for (Database& d : databases(state))
-        if (d.of == &t && is_idle(d)) recycle(state, d);
+    update(state, t);
+    for (Database& d : Each<Database>(t.clones.list))
+        if (is_idle(d)) recycle(state, d);
     shmem::remove_lease(key_of(t));
     events::note("discarded", t, reason);
     if (tell_waiting) fail_waiting(t, errors::discarded_reply(t.hash, t.reason));
@@ -179,7 +144,7 @@ void recycle(State& state, Database& d) {
     if (used && !d.rewindable) note_clone_instead(state, d);
     if (used && !can_rewind(d)) d.binding = database::binds_others(d.oid, d.of->oid);
     if (d.named) take_name_away(d);
-    catalog::update(d);
+    update(state, d);
     // It is removed once the new name is committed: until then shared memory must tell those who
     // come by the old one that this lease has ended.
     shmem::close_lease(ended);
@@ -191,12 +156,22 @@ bool pass_over(State& state, Database& d) {
         log_line(LOG, "database \"%s\" is passed over while somebody's transaction alters it",
                  NameStr(d.name));
     d.passed_over_until = GetCurrentTimestamp() + alteration_us;
+    d.passed_over = true;
     look_again(state, d.passed_over_until);
+    file(state, d);
     return true;
 }
 
-bool is_ready(const Database& d) {
-    return d.state == DatabaseState::ready && d.passed_over_until <= GetCurrentTimestamp();
+void look_at_passed_over(State& state, Template& t) {
+    for (Database& d : Each<Database>(t.unsettled.list)) {
+        if (!d.passed_over) continue;
+        if (d.passed_over_until > GetCurrentTimestamp()) {
+            look_again(state, d.passed_over_until);
+            continue;
+        }
+        d.passed_over = false;
+        file(state, d);
+    }
 }
 
 void give_up(State& state, Database& d) {
@@ -206,11 +181,11 @@ void give_up(State& state, Database& d) {
         recycle(state, d);
 }
 
-void lease(State& /*state*/, Database& d, const NameData* name) {
+void lease(State& state, Database& d, const NameData* name) {
     d.name = database::open(d.oid, d.role, name);
     d.state = DatabaseState::leased;
     d.live = false;
-    catalog::update(d);
+    update(state, d);
     if (!post_lease(d, GetCurrentTimestamp())) errors::no_place(NameStr(d.name));
 }
 
@@ -305,6 +280,7 @@ void carry_over(const State& before, State& state) {
         d.grace = old->grace;
         d.watched_by = old->watched_by;
     }
+    file_all(state);
 }
 
 void forget_tallies_of_gone(const State& state) {
@@ -317,7 +293,7 @@ void forget_tallies_of_gone(const State& state) {
 void forget_waiting(State& state) {
     state.awaited = NIL;
     state.drops_awaited = false;
-    for (Template& t : templates(state)) {
+    for (Template& t : Each<Template>(state.restless.list)) {
         t.waiting = 0;
         t.prewarm = 0;
     }

@@ -16,22 +16,13 @@ TimestampTz retry_time(int failures);
 const char* stored(const State& state, const char* text);
 /// Puts such a copy into a field, in place of the one that stands there.
 void set_text(const State& state, const char*& field, const char* text);
-Template* find_living(const State& state, const char* hash);
 /// The last discarded template of that hash.
 Template* find_discarded(const State& state, const char* hash);
 /// Raises that there is no such template: 42704, or 55000 with the reason if it was discarded.
 [[noreturn]] void no_living(const State& state, const char* hash);
-Template* find_template(const State& state, int32 id);
-Database* find_database(const State& state, const char* name);
-Database* find_database(const State& state, int64 id);
-Database* find_database_of(const State& state, Oid oid);
-
-/// The build's claim, and the database's lease; 0: it is not leased.
-LeaseKey key_of(const Template& t);
-LeaseKey key_of(const Database& d);
-/// The database that is leased so, or was built so; nullptr: that lease or claim is over.
-Database* find_leased(const State& state, LeaseKey lease);
-Template* find_claimed(const State& state, LeaseKey claim);
+/// Writes the row that was changed, and files it anew.
+void update(State& state, Template& t);
+void update(State& state, Database& d);
 
 /// True if the request's role may act for `owner`.
 bool may_act(const Request& request, Oid owner);
@@ -39,8 +30,9 @@ bool may_act(const Request& request, Oid owner);
 void require_right_to_name(const State& state, const Request& request);
 /// Databases that may still be created.
 int room(const State& state);
-/// Has the launcher look again at that time.
+/// Has the launcher look again at that time; at the template.
 void look_again(State& state, TimestampTz at);
+void look_again(Template& t, TimestampTz at);
 
 /// Template → discarded: its clones that nobody leases are dropped, and whoever waits is told.
 void discard(State& state, Template& t, const char* reason, bool tell_waiting);
@@ -58,20 +50,12 @@ void give_up(State& state, Database& d);
 /// True if somebody's transaction is altering the database, for as long as they like: to write its
 /// row would have everybody wait for them. It is looked at again in a moment.
 bool pass_over(State& state, Database& d);
-/// Ready, and not passed over.
-bool is_ready(const Database& d);
-/// It may be put back page by page.
-bool can_rewind(const Database& d);
-/// On its way out, with nothing to stop it.
-bool is_leaving(const Database& d);
-/// On its way to the pool, for nobody in particular.
-bool will_be_ready(const Database& d);
+/// Those whose time to be passed over has ended are ready again.
+void look_at_passed_over(State& state, Template& t);
 /// Databases of the template that count towards testpool.pool_max. What is of no use to anybody
 /// until some process answers, or something else lets it be dropped, does not: as many as may be
 /// there can be made in its place, once.
 int counted_databases(const State& state, const Template& t);
-/// True if the database is not to be counted for that.
-bool is_held_up(const State& state, const Database& d);
 /// True if the template has as many databases as it may.
 bool is_at_pool_max(const State& state, const Template& t);
 /// True if a worker has a job for that row.

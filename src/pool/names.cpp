@@ -119,10 +119,10 @@ std::optional<Reply> alias(State& state, const Request& request) {
     for (Template& each : templates(state)) {
         if (&each == t || !bears(each, request.text)) continue;
         set_text(state, each.name, nullptr);
-        catalog::update(each);
+        update(state, each);
     }
     set_text(state, t->name, request.text);
-    catalog::update(*t);
+    update(state, *t);
     return Reply{};
 }
 

@@ -50,4 +50,9 @@ void take_stock(State& state);
 /// The next job for the free worker of that slot, or nothing.
 std::optional<Job> next_job(State& state, int worker);
 
+#ifdef TESTPOOL_POINTS
+/// PANICs if the state is not what its rows say.
+void verify(State& state);
+#endif
+
 }  // namespace testpool::pool

@@ -46,22 +46,25 @@ bool can_be_younger() {
     return static_cast<double>(xids) / autovacuum_freeze_max_age < young;
 }
 
-bool is_quiet(State& state, const Template& t) {
+bool is_quiet(const State& state, Template& t) {
     TimestampTz quiet_at = state.used_at + quiet_us;
     bool quiet = quiet_at <= GetCurrentTimestamp();
-    if (!quiet) look_again(state, quiet_at);
+    if (!quiet) look_again(t, quiet_at);
     return quiet && t.waiting == 0;
 }
 
-bool is_too_old(State& state, const Template& t) {
+/// All templates in one look.
+TimestampTz next_look(int64 every_us) { return (GetCurrentTimestamp() / every_us + 1) * every_us; }
+
+bool is_too_old(const State& state, Template& t) {
     double age = age_of(t.seal);
-    look_again(state, GetCurrentTimestamp() + (age < young ? look_us : close_look_us));
+    look_again(t, next_look(age < young ? look_us : close_look_us));
     return age >= old && can_be_younger() && (age >= very_old || is_quiet(state, t));
 }
 
-bool is_put_off(State& state, const Template& t) {
+bool is_put_off(Template& t) {
     if (t.reseal_at <= GetCurrentTimestamp()) return false;
-    look_again(state, t.reseal_at);
+    look_again(t, t.reseal_at);
     return true;
 }
 
@@ -74,10 +77,11 @@ void put_off(Template& t) {
 
 /// What was made before stays in use, and is good as it is; but it is not put back page by page to
 /// what the template is now.
-void outdate_clones(State& state, const Template& t) {
-    for (Database& d : databases(state)) {
-        if (d.of != &t || !d.rewindable) continue;
+void outdate_clones(State& state, Template& t) {
+    for (Database& d : Each<Database>(t.clones.list)) {
+        if (!d.rewindable) continue;
         d.rewindable = false;
+        file(state, d);
         set_text(state, d.unrewindable, "its template was sealed again since it became clean");
         if (d.state == DatabaseState::recycling) note_clone_instead(state, d);
     }
@@ -92,14 +96,14 @@ void note_drift(State& state, Template& t, const char* why) {
              altered
                  ? psprintf("%s; its database was altered since, so it is not sealed again", why)
                  : why);
-    catalog::update(t);
+    update(state, t);
     log_line(altered ? WARNING : LOG, "template \"%s\" is not what was finalized: %s",
              errors::shown(t.hash), t.drift);
 }
 
-bool reseal_is_due(State& state, Template& t) {
+bool reseal_is_due(const State& state, Template& t) {
     bool may_be = t.state == TemplateState::finalized && !t.is_root() && settings::may_rewind();
-    return may_be && !is_put_off(state, t) && (t.drift != nullptr || is_too_old(state, t)) &&
+    return may_be && !is_put_off(t) && (t.drift != nullptr || is_too_old(state, t)) &&
            database::is_as_sealed(t.oid, t.seal);
 }
 
@@ -119,7 +123,7 @@ void resealed(State& state, Template& t, const Outcome& outcome) {
     set_text(state, t.drift, nullptr);
     outdate_clones(state, t);
     choose_copying(state, t);
-    catalog::update(t);
+    update(state, t);
 }
 
 }  // namespace testpool::pool

@@ -9,7 +9,7 @@ namespace testpool::pool {
 void note_drift(State& state, Template& t, const char* why);
 
 /// True if it is time to seal the template again, should nobody be at work on it.
-bool reseal_is_due(State& state, Template& t);
+bool reseal_is_due(const State& state, Template& t);
 
 /// Takes note of how that ended.
 void resealed(State& state, Template& t, const Outcome& outcome);

@@ -22,13 +22,12 @@ const Template* base_of(const State& state, const Request& request) {
     return base;
 }
 
-bool has_databases(const State& state, const Template& t) {
-    for (Database& d : databases(state))
-        if (d.of == &t) return true;
-    return OidIsValid(t.oid);
-}
+bool has_databases(const Template& t) { return t.clones.length > 0 || OidIsValid(t.oid); }
 
-void free_memory(const State& state, Template& t) {
+void forget(State& state, Template& t) {
+    catalog::remove(t);
+    shmem::forget_tally(t.id);
+    remove(state, t);
     for (const char** text : {&t.hash, &t.name, &t.clone_strategy, &t.strategy_reason, &t.reason,
                               &t.clone_reason, &t.warning, &t.drift})
         set_text(state, *text, nullptr);
@@ -40,15 +39,10 @@ void free_memory(const State& state, Template& t) {
 void forget_old(State& state, const char* rebuilt) {
     int remembered = 0;
     for (Template& t : templates(state)) remembered += t.state == TemplateState::discarded;
-    ListCell* cell = nullptr;
-    foreach (cell, state.templates) {
-        auto* t = static_cast<Template*>(lfirst(cell));
-        if (t->state != TemplateState::discarded || has_databases(state, *t)) continue;
-        if (strcmp(t->hash, rebuilt) != 0 && remembered <= remembered_templates) continue;
-        catalog::remove(*t);
-        shmem::forget_tally(t->id);
-        state.templates = foreach_delete_current(state.templates, cell);
-        free_memory(state, *t);
+    for (Template& t : templates(state)) {
+        if (t.state != TemplateState::discarded || has_databases(t)) continue;
+        if (strcmp(t.hash, rebuilt) != 0 && remembered <= remembered_templates) continue;
+        forget(state, t);
         remembered--;
     }
 }
@@ -81,9 +75,7 @@ void claim(State& state, const Request& request) {
     strlcpy(NameStr(t->builder.client), request.client, NAMEDATALEN);
     t->claimed_at = shmem::unique_moment();
     catalog::insert(*t);
-    MemoryContext caller = MemoryContextSwitchTo(state.memory);
-    state.templates = lappend(state.templates, t);
-    MemoryContextSwitchTo(caller);
+    add(state, *t);
     if (!post_claim(*t)) errors::no_place(NameStr(t->database));
     events::note("claimed", *t);
 }
@@ -135,7 +127,10 @@ void discard_everything(State& state) {
             discard(state, t, "testpool.reset() was called", true);
     for (Database& d : databases(state))
         if (d.state == DatabaseState::failed || OidIsValid(d.role)) give_up(state, d);
-    for (Template& t : templates(state)) t.retry_at = 0;
+    for (Template& t : templates(state)) {
+        t.retry_at = 0;
+        disturb(state, t);
+    }
 }
 
 /// A build tool may have dropped the database and created it again: what its role has under the
@@ -197,7 +192,7 @@ std::optional<Reply> finalize(State& state, const Request& request) {
                         errhint("Wait for testpool.init_template to return.")));
     adopt_or_refuse(t);
     t.sealing = true;
-    catalog::update(t);
+    update(state, t);
     shmem::accept(request.ticket);
     return std::nullopt;
 }
@@ -226,16 +221,8 @@ std::optional<Reply> reset(State& state, const Request& request) {
                             errmsg("database \"%s\" cannot be dropped yet", NameStr(d.name)),
                             errdetail("%s", d.error != nullptr ? d.error : ""),
                             errhint("It is tried again by itself; so can you.")));
-    if (state.databases != NIL) return std::nullopt;
-    for (Template& t : templates(state))
-        if (OidIsValid(t.oid)) return std::nullopt;
-    for (Template& t : templates(state)) {
-        catalog::remove(t);
-        shmem::forget_tally(t.id);
-        free_memory(state, t);
-    }
-    list_free(state.templates);
-    state.templates = NIL;
+    if (state.databases.length > 0 || state.template_databases > 0) return std::nullopt;
+    for (Template& t : templates(state)) forget(state, t);
     return Reply{};
 }
 

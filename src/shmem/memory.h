@@ -42,6 +42,7 @@ struct Memory {
     Latch* launcher;  // nullptr: not running
     TimestampTz launcher_left;
     bool catalog_announced;
+    bool tallies_reset;
     uint64 last_ticket;
     TimestampTz last_moment;  // of a lease or claim
     int request_slots;

@@ -16,18 +16,25 @@ Tally fresh(int32 of) {
     return tally;
 }
 
-Tally* find(int32 of) {
-    for (Tally& tally : tallies())
-        if (tally.of == of) return &tally;
+/// Where the tally of a template is, or would best be; the next ones follow, around the end.
+size_t place_of(int32 of, size_t step) {
+    return (static_cast<size_t>(of) + step) % tallies().size();
+}
+
+Tally* find(int32 of, int32 wanted) {
+    for (size_t step = 0; step < tallies().size(); step++)
+        if (Tally& tally = tallies()[place_of(of, step)]; tally.of == wanted) return &tally;
     return nullptr;
 }
+
+Tally* find(int32 of) { return find(of, of); }
 
 /// Changes the tally of a template, which is made if there is none.
 template <class Change>
 void change(int32 of, Change change) {
     locked(LW_EXCLUSIVE, [&] {
         Tally* tally = find(of);
-        if (tally == nullptr && (tally = find(0)) != nullptr) *tally = fresh(of);
+        if (tally == nullptr && (tally = find(of, 0)) != nullptr) *tally = fresh(of);
         if (tally != nullptr) change(*tally);
     });
 }
@@ -147,8 +154,13 @@ void reset_tallies() {
                 tally.gauges = now;
                 tally.used_at = used_at;
             }
+        memory->tallies_reset = true;
         wake_launcher();  // pools may shrink
     });
+}
+
+bool tallies_were_reset() {
+    return locked(LW_EXCLUSIVE, [] { return std::exchange(memory->tallies_reset, false); });
 }
 
 int64 recently_waited_us(const Tally& tally, TimestampTz now) {

@@ -83,6 +83,8 @@ void forget_tally(int32 of);
 /// Copies the tally at that index; false: there is no such place. A free one has no template.
 bool tally_at(int index, Tally* tally);
 void reset_tallies();
+/// True once after that: for the launcher, who decides by them.
+bool tallies_were_reset();
 
 /// Of the last ten minutes.
 int64 recently_waited_us(const Tally& tally, TimestampTz now);
