@@ -113,10 +113,26 @@ def idle(rows):
             + table(["process", "CPU", "context switches", "own", "shared", "RSS"], lines))
 
 
+def scale(rows):
+    lines = []
+    for key in dict.fromkeys((row["what"], row["count"]) for row in rows):
+        group = [row for row in rows if (row["what"], row["count"]) == key]
+        column = {name: [float(row[name]) for row in group]
+                  for name in ("cycle_us", "cycle_p99_us", "update_us", "launcher_us")}
+        ratios = [c / u for c, u in zip(column["cycle_us"], column["update_us"])]
+        lines.append([f"{int(key[1]):,} {key[0]}", *(spread(numbers, "{:.0f}") for numbers in column.values()),
+                      f"**{spread(ratios, '{:.1f}')}**"])
+    return ("## Scale: acquire + release, with ever more templates and leases\n\n"
+            "Of a round the median and the 99th percentile in µs, and the launcher's time on a processor for each\n"
+            "cycle; of all rounds the median (least–largest). Every template has a clone that is ready; the\n"
+            "leases are of one template, beside all those. 100 transactions a second, cycles and one-row UPDATEs.\n\n"
+            + table(["", "cycle", "cycle, 99 %", "UPDATE", "launcher", "cycle ÷ UPDATE"], lines))
+
+
 CHAPTERS = {"speed": speed, "recycle": rivals.recycle, "room": rivals.room, "pages": rivals.pages,
             "reflink": rivals.reflink, "tax": rivals.tax, "live": rivals.live, "handout": rivals.handout,
             "stalls": background.stalls, "strategies": background.strategies, "connect": connect, "door": door,
-            "growth": growth, "wake": wake, "idle": idle}
+            "growth": growth, "wake": wake, "idle": idle, "scale": scale}
 BESIDE = {"reflink": ["reflink-room", "reflink-tax"]}  # what else a chapter tells of
 
 
