@@ -23,11 +23,12 @@ sub fill ($left)
 
 sub clear () { unlink($filler) or die "unlink: $!"; }
 
-# Returns once the server runs, which may have given up, or be about to.
+# Returns once the server runs, which may have given up, or be about to: a checkpoint that began while
+# there was no space ends it later.
 sub runs_again ($node)
 {
     TestpoolCluster::wait_until('the server runs', sub {
-        return 1 if ($node->psql('postgres', 'SELECT 1'))[0] == 0;
+        return 1 if ($node->psql('postgres', 'CHECKPOINT'))[0] == 0;
         my ($postmaster) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid') if -e $node->data_dir . '/postmaster.pid';
         return 0 if $postmaster && kill(0, $postmaster);
         undef $node->{_pid};
