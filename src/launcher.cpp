@@ -226,7 +226,7 @@ void look_at_everything() {
     } while (stale);
     look_again_in_time(*state);
 #ifdef TESTPOOL_POINTS
-    pool::verify(*state);
+    transaction([] { pool::verify(*state); });
 #endif
 }
 

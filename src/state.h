@@ -108,6 +108,7 @@ struct Template {
     TimestampTz reseal_at;     // it is not sealed again before
     int reseals;               // that were tried of late
     bool resealing;            // as of the last next_job(): nothing is copied from it
+    bool paused;               // its pool does not grow, as of the last look at it
     int debt;                  // databases that wait to be dropped, as shared memory was told
     TimestampTz look_at;       // it is due then; 0: at no known time
 

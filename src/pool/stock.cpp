@@ -118,7 +118,7 @@ plan::Pool pool_of(const State& state, Template& t) {
     pool.oldest_ticket = t.oldest_ticket;
     pool.bytes = t.bytes;
     pool.slow = is_slow(t, Task::create);
-    pool.paused = t.resealing || !is_due(t, t.retry_at) || lacks_disk(t, pool);
+    pool.paused = t.paused = t.resealing || !is_due(t, t.retry_at) || lacks_disk(t, pool);
     return pool;
 }
 

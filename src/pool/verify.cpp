@@ -56,8 +56,8 @@ void verify_left_alone(const State& state, Template& t) {
     TimestampTz look_at = t.look_at;
     const char* name = NameStr(t.database);
     require(is_settled(t), "settled state", name);
-    require(t.state != TemplateState::finalized || is_filled(pool_of(state, t)), "filled pool",
-            name);
+    if (t.state == TemplateState::finalized && !t.paused)
+        require(is_filled(pool_of(state, t)), "filled pool", name);
     require(t.timer.at == look_at, "timer", name);
     t.look_at = look_at;
 }
