@@ -76,6 +76,7 @@ CREATE TABLE testpool.database (
     sessions_ended text,
     named         boolean NOT NULL DEFAULT false,
     known_as      text,
+    rewindable    boolean NOT NULL DEFAULT false,
     checksum      bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
@@ -142,6 +143,7 @@ COMMENT ON COLUMN testpool.database.clone_reason IS 'Why it was cloned again rat
 COMMENT ON COLUMN testpool.database.sessions_ended IS 'How many sessions the last rewind under sessions ended, and why the first of them';
 COMMENT ON COLUMN testpool.database.named IS 'It has the name that a client connected to';
 COMMENT ON COLUMN testpool.database.known_as IS 'Kept: the name that a client had given it; it was taken away for the next test';
+COMMENT ON COLUMN testpool.database.rewindable IS 'Its files tell what was written to them since it became clean, and no crash has come since';
 COMMENT ON COLUMN testpool.database.checksum IS 'Checksum of id, template and OID on this server; a row without it is not testpool''s';
 
 -- Views -------------------------------------------------------------------------------------

@@ -119,6 +119,7 @@ constexpr std::array database_columns = {
     column<Plain, &Database::sessions_ended>("sessions_ended"),
     column<Plain, &Database::named>("named"),
     column<ShortText, &Database::known_as>("known_as"),
+    column<Plain, &Database::rewindable>("rewindable"),
     Column<Database>{"checksum", write_checksum, read_checksum},
 };
 

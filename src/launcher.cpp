@@ -127,6 +127,7 @@ bool read_state() {
     }
     reading.over();
     stale = false;
+    shmem::trust_stamps();
     take_over(fresh);
     if (!unchecked) return true;
     unchecked = false;

@@ -127,8 +127,8 @@ Step furthest_below(Pools pools, Limits limits) {
 
 bool lacks_room(Pools pools, Limits limits) {
     return limits.starved || std::ranges::any_of(pools, [&](const Pool& pool) {
-        return distance(pool) > 0 && !pool.paused && !has_room(pool, limits);
-    });
+               return distance(pool) > 0 && !pool.paused && !has_room(pool, limits);
+           });
 }
 
 bool is_large(Step step, Chores chores, Pools pools) {

@@ -153,12 +153,12 @@ struct Database {
     int64 pages;
     const char* clone_reason;    // why it was not rewound
     const char* sessions_ended;  // by the last live rewind: how many, and why the first
+    bool rewindable;             // its files were stamped, and no crash has come since
 
     // Not in the catalog:
     ItemPointerData row_at;         // where the catalog has it
     int failures;                   // in a row
     uint64 barrier;                 // that its rewind waits for until retry_at; 0: none
-    bool rewindable;                // its files were stamped since the server started
     const char* unrewindable;       // why it is not, if that is known
     bool binding;                   // something of the cluster depends on it: it leaves soon
     bool live;                      // sessions may stay while it is rewound

@@ -65,6 +65,8 @@ extern "C" {
 #include "commands/sequence.h"
 #include "commands/tablespace.h"
 #include "commands/user.h"
+#include "catalog/pg_control.h"
+#include "common/controldata_utils.h"
 #include "common/file_utils.h"
 #include "common/hashfn.h"
 #include "common/ip.h"

@@ -423,6 +423,12 @@ void post_leases(State& state) {
 }
 
 void mend(State& state) {
+    if (shmem::stamps_are_doubtful())
+        for (Database& d : databases(state)) {
+            if (!d.rewindable) continue;
+            d.rewindable = false;
+            update(state, d);
+        }
     for (Database& d : databases(state)) {
         bool held = d.state == DatabaseState::leased || d.state == DatabaseState::kept;
         bool free = d.state == DatabaseState::ready;

@@ -125,7 +125,7 @@ void note_clone_instead(State& state, Database& d) {
     set_text(state, d.clone_reason,
              d.unrewindable != nullptr
                  ? d.unrewindable
-                 : "the server, or testpool's launcher, was restarted since it became clean");
+                 : "the server was not shut down in order since it became clean");
     shmem::count_refusal(d.of->id, d.clone_reason);
     if (!OidIsValid(d.role)) set_text(state, d.of->clone_reason, d.clone_reason);
 }

@@ -81,9 +81,9 @@ void outdate_clones(State& state, Template& t) {
     for (Database& d : Each<Database>(t.clones.list)) {
         if (!d.rewindable) continue;
         d.rewindable = false;
-        file(state, d);
         set_text(state, d.unrewindable, "its template was sealed again since it became clean");
         if (d.state == DatabaseState::recycling) note_clone_instead(state, d);
+        update(state, d);  // after a restart, too
     }
 }
 

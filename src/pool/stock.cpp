@@ -63,7 +63,7 @@ bool is_spare(const Database& d) {
 void send_off(State& state, Database& d) {
     d.rewindable = false;  // so it is dropped
     if (d.state == DatabaseState::ready) return recycle(state, d);
-    file(state, d);
+    update(state, d);
 }
 
 /// Sends off unused clones that are more than the pool needs, or than testpool.pool_max, which may

@@ -43,6 +43,14 @@ void request() {
     RequestNamedLWLockTranche(name, 1);
 }
 
+/// True unless the server was shut down in order, and everything is in its file: only then do files
+/// tell what was written to them. Asked before recovery begins.
+bool has_crashed() {
+    bool is_intact = false;
+    const ControlFileData* control = get_controlfile(DataDir, &is_intact);
+    return !is_intact || control->state != DB_SHUTDOWNED;
+}
+
 void startup() {
     if (earlier_startup != nullptr) earlier_startup();
     LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
@@ -55,6 +63,7 @@ void startup() {
         memory->workers = settings::workers;
         memory->launcher_left = GetCurrentTimestamp();  // it is about to come
         memory->tallies = tally_room();
+        memory->stamps_are_doubtful = has_crashed();
         for (WorkerSlot& worker : worker_slots()) {
             pg_atomic_init_u32(&worker.doing, 0);
             pg_atomic_init_u64(&worker.written, 0);
@@ -75,6 +84,14 @@ std::span<WorkerSlot> worker_slots() {
 }
 std::span<Start> starts() { return part<Start>(starts_at(), memory->workers + 1); }
 std::span<Tally> tallies() { return part<Tally>(tallies_at(), memory->tallies); }
+
+bool stamps_are_doubtful() {
+    return locked(LW_SHARED, [] { return memory->stamps_are_doubtful; });
+}
+
+void trust_stamps() {
+    locked(LW_EXCLUSIVE, [] { memory->stamps_are_doubtful = false; });
+}
 
 void copy_text(char* field, size_t size, const char* text) {
     int length = static_cast<int>(strlen(text));

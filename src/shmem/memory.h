@@ -43,6 +43,7 @@ struct Memory {
     TimestampTz launcher_left;
     bool catalog_announced;
     bool tallies_reset;
+    bool stamps_are_doubtful;
     uint64 last_ticket;
     TimestampTz last_moment;  // of a lease or claim
     int request_slots;

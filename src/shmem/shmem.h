@@ -233,6 +233,10 @@ bool await_client(const char* database);
 /// Tells the launcher that the tables have been created: look again.
 void announce_catalog();
 
+/// True once the server has crashed, until no row in the tables trusts stamps of before that.
+bool stamps_are_doubtful();
+void trust_stamps();
+
 // --- the launcher --------------------------------------------------------------------------
 
 void launcher_enters();
