@@ -33,8 +33,8 @@ void carry_over(const State& before, State& state);
 
 /// Puts the leases that the catalog knows in shared memory, as far as it has places.
 void post_leases(State& state);
-/// Has clones cleaned whose rows were changed by somebody else, and do not say whose they are; after
-/// a crash none can be rewound.
+/// Has clones cleaned whose rows were changed by somebody else, and do not say whose they are;
+/// after a crash none can be rewound.
 void mend(State& state);
 /// False if it is not ended, and not yet time to look whether anybody is there: the launcher looks
 /// again then.
